@@ -1,1 +1,5 @@
-//! Being written.
+//! Blocking KMIP sessions over mutual TLS.
+pub mod address;
+pub mod error;
+pub use address::ServerAddress;
+pub use error::{Error, ServerFailure};

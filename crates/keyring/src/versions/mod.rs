@@ -1,0 +1,191 @@
+//! Keys as MariaDB sees them: a key id with versions, of which the highest is used for what is written next.
+//!
+//! MariaDB numbers keys by 32 bits and keeps the version in every page, so that a table may hold pages of many versions at
+//! once. Versions only rise, may have gaps, and an old one is needed for as long as any page, log or backup uses it.
+
+mod set;
+
+use std::fmt;
+
+use strongroom_secret::KeyMaterial;
+
+pub use set::{KeySet, Refused};
+
+/// MariaDB's key id. 1 is the system key, 2 the one for temporary files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct KeyId(pub u32);
+
+/// MariaDB's key version: 1 to 4294967294.
+///
+/// 0 stands for "not encrypted" in pages and 4294967295 for "no such key" in the plugin's interface, so neither is a version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct KeyVersion(u32);
+
+/// One version of one key.
+#[derive(Debug)]
+pub struct VersionedKey {
+    /// The key.
+    pub id: KeyId,
+    /// Its version.
+    pub version: KeyVersion,
+    /// 16, 24 or 32 bytes.
+    pub material: KeyMaterial,
+}
+
+/// Where versioned keys come from.
+///
+/// An absent key is an answer (an empty list, `None`); [`LoadError`] means that nobody could be asked, or that what came
+/// back cannot be used. Nothing may create a key because of either.
+pub trait VersionedKeys: Send + Sync {
+    /// Every version of every key. For start-up and refresh.
+    ///
+    /// # Errors
+    /// [`LoadError`]: all keys are given, or none.
+    fn load(&self) -> Result<Vec<VersionedKey>, LoadError>;
+
+    /// All versions of one key. Empty: the back end says that there is none.
+    ///
+    /// # Errors
+    /// [`LoadError`].
+    fn key(&self, id: KeyId) -> Result<Vec<VersionedKey>, LoadError>;
+
+    /// One version of one key. `None`: the back end says that there is none.
+    ///
+    /// # Errors
+    /// [`LoadError`].
+    fn version(&self, id: KeyId, version: KeyVersion) -> Result<Option<VersionedKey>, LoadError>;
+}
+
+/// Why keys could not be loaded. Says nothing about which keys exist.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum LoadError {
+    /// The back end could not be asked.
+    CouldNotAsk(strongroom_client::Error),
+    /// A key was found that cannot be used; it is named.
+    Unusable {
+        /// The key's name in the back end.
+        name: String,
+        /// What is wrong with it.
+        fault: KeyFault,
+    },
+    /// The back end gives less than it gave before.
+    Refused(Refused),
+}
+
+/// Why a key that exists cannot be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum KeyFault {
+    /// The key has this many bytes instead of 16, 24 or 32.
+    Length(usize),
+    /// Two objects have the name, and it is not known which one is meant.
+    Ambiguous,
+    /// The object is no symmetric key in the clear.
+    NotRaw,
+    /// The server lists the object, and then denies having it.
+    Vanished,
+}
+
+impl KeyVersion {
+    /// The first version of a key.
+    pub const FIRST: Self = Self(1);
+    /// The highest version there can be.
+    pub const LAST: Self = Self(u32::MAX - 1);
+
+    /// `None` for 0 and for 4294967295, which are no versions.
+    #[must_use]
+    pub const fn new(number: u32) -> Option<Self> {
+        if number == 0 || number == u32::MAX { None } else { Some(Self(number)) }
+    }
+
+    /// The number.
+    #[must_use]
+    pub const fn number(self) -> u32 {
+        self.0
+    }
+
+    /// The version `step` later; `None` when there is none left.
+    #[must_use]
+    pub const fn later(self, step: u32) -> Option<Self> {
+        match self.0.checked_add(step) {
+            Some(number) => Self::new(number),
+            None => None,
+        }
+    }
+}
+
+impl fmt::Display for KeyId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Display for KeyVersion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Display for LoadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::CouldNotAsk(error) => error.fmt(f),
+            Self::Unusable { name, fault } => write!(f, "key {name:?} cannot be used: {fault}"),
+            Self::Refused(refused) => refused.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for LoadError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::CouldNotAsk(error) => Some(error),
+            Self::Refused(refused) => Some(refused),
+            Self::Unusable { .. } => None,
+        }
+    }
+}
+
+impl From<strongroom_client::Error> for LoadError {
+    fn from(error: strongroom_client::Error) -> Self {
+        Self::CouldNotAsk(error)
+    }
+}
+
+impl From<Refused> for LoadError {
+    fn from(refused: Refused) -> Self {
+        Self::Refused(refused)
+    }
+}
+
+impl fmt::Display for KeyFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Length(bytes) => write!(f, "it has {bytes} bytes, and MariaDB takes 16, 24 or 32"),
+            Self::Ambiguous => f.write_str("two objects have this name; destroy the one that was never used"),
+            Self::NotRaw => f.write_str("it is not a symmetric key in the clear"),
+            Self::Vanished => f.write_str("the server lists it and then denies having it; try again"),
+        }
+    }
+}
+
+/// Whether MariaDB takes a key of this many bytes.
+pub(crate) fn is_usable_length(bytes: usize) -> bool {
+    matches!(bytes, 16 | 24 | 32)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_two_numbers_with_another_meaning_are_no_versions() {
+        assert_eq!(KeyVersion::new(0), None);
+        assert_eq!(KeyVersion::new(u32::MAX), None);
+        assert_eq!(KeyVersion::new(1), Some(KeyVersion::FIRST));
+        assert_eq!(KeyVersion::LAST.later(1), None);
+        assert_eq!(KeyVersion::FIRST.later(u32::MAX), None);
+        assert_eq!(KeyVersion::FIRST.later(2).unwrap().number(), 3);
+    }
+}
