@@ -1,0 +1,73 @@
+//! Input that waits for the rest of its block.
+
+use aes::Block;
+use aes::cipher::Array;
+use zeroize::Zeroize;
+
+use crate::{BLOCK_BYTES, CipherError};
+
+/// Up to one block of input, kept until more arrives or the context is finished. Cleared on drop, because it may be plaintext.
+#[derive(Default)]
+pub(crate) struct Held {
+    bytes: [u8; BLOCK_BYTES],
+    len: usize,
+}
+
+impl Held {
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    pub(crate) fn as_slice(&self) -> &[u8] {
+        &self.bytes[..self.len]
+    }
+
+    /// Takes as much of `src` as fits in the block and returns the rest.
+    pub(crate) fn fill<'a>(&mut self, src: &'a [u8]) -> &'a [u8] {
+        let (taken, rest) = src.split_at(src.len().min(BLOCK_BYTES - self.len));
+        self.bytes[self.len..self.len + taken.len()].copy_from_slice(taken);
+        self.len += taken.len();
+        rest
+    }
+
+    /// Gives up the first `count` bytes; the others move to the front.
+    pub(crate) fn discard(&mut self, count: usize) {
+        self.bytes.copy_within(count..self.len, 0);
+        self.len -= count;
+    }
+
+    /// Passes held and new input on in whole blocks until `dst` is full, and keeps what is left over.
+    ///
+    /// `dst` has been cut to what this call writes: a multiple of the block, with at most one block of input left over.
+    pub(crate) fn pump(
+        &mut self,
+        mut src: &[u8],
+        dst: &mut [u8],
+        mut process: impl FnMut(&[Block], &mut [Block]),
+    ) {
+        let (mut blocks_out, _) = Array::slice_as_chunks_mut(dst);
+        if !blocks_out.is_empty() && self.len > 0 {
+            src = self.fill(src);
+            let (first, others) = blocks_out.split_at_mut(1);
+            process(&[Array::from(self.bytes)], first);
+            self.len = 0;
+            blocks_out = others;
+        }
+        let (direct, rest) = src.split_at(blocks_out.len() * BLOCK_BYTES);
+        process(Array::slice_as_chunks(direct).0, blocks_out);
+        let overflow = self.fill(rest);
+        debug_assert!(overflow.is_empty(), "update_len promised to leave at most one block");
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.bytes.zeroize();
+    }
+}
+
+/// The first `needed` bytes of an output buffer.
+pub(crate) fn cut(dst: &mut [u8], needed: usize) -> Result<&mut [u8], CipherError> {
+    let room = dst.len();
+    dst.get_mut(..needed).ok_or(CipherError::OutputTooSmall { needed, room })
+}
