@@ -1,0 +1,85 @@
+//! PyKMIP: a KMIP server and a KMIP client that nobody here wrote.
+//!
+//! PyKMIP's server speaks TLS 1.2 only, drops a connection that is idle for ten seconds, answers several connections one
+//! request at a time, and refuses a Time Stamp that is in the future.
+
+mod install;
+mod server;
+
+pub use install::{Installation, RELEASE, installation};
+pub use server::Server;
+
+use std::ffi::OsString;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::Duration;
+
+use crate::Unavailable;
+use crate::folder::Scratch;
+use crate::process::Launch;
+
+const SCRIPT_LIMIT: Duration = Duration::from_secs(120);
+
+/// How a script ended.
+#[derive(Debug)]
+pub struct ScriptRun {
+    /// True for exit status 0.
+    pub success: bool,
+    /// Output and errors, in the order in which they were written.
+    pub output: String,
+}
+
+/// Runs a Python program that may import `kmip`, for at most two minutes.
+///
+/// # Errors
+/// Only when PyKMIP cannot be had.
+///
+/// # Panics
+/// When the program does not end in time.
+pub fn client_script<A: Into<OsString>>(
+    program: &Path,
+    args: impl IntoIterator<Item = A>,
+) -> Result<ScriptRun, Unavailable> {
+    let installation = installation()?;
+    let scratch = Scratch::new("script");
+    let launch = Launch::new(&installation.python, scratch.path().join("output"))
+        // Libraries warn of their own future.
+        .args(["-W", "ignore"])
+        .arg(program)
+        .args(args);
+    let mut process = match launch.start() {
+        Ok(process) => process,
+        Err(error) => panic!("{} cannot be run: {error}", installation.python.display()),
+    };
+    match process.wait(SCRIPT_LIMIT) {
+        Some(status) => Ok(ScriptRun { success: status.success(), output: process.log() }),
+        None => panic!(
+            "{} still runs after {} s; so far it said:\n{}",
+            program.display(),
+            SCRIPT_LIMIT.as_secs(),
+            process.log()
+        ),
+    }
+}
+
+/// Runs every operation of PyKMIP's own client in every version from 1.0 to 1.4 against the server at `address`:
+/// `python/proxy_client.py`, one line of output for each check.
+///
+/// # Errors
+/// Only when PyKMIP cannot be had.
+pub fn proxy_client(
+    address: SocketAddr,
+    ca: &Path,
+    certificate: &Path,
+    key: &Path,
+) -> Result<ScriptRun, Unavailable> {
+    let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("python/proxy_client.py");
+    let args: [OsString; 5] = [
+        address.ip().to_string().into(),
+        address.port().to_string().into(),
+        ca.into(),
+        certificate.into(),
+        key.into(),
+    ];
+    client_script(&program, args)
+}

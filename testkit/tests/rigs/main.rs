@@ -1,0 +1,5 @@
+//! The rigs themselves, proven on what Debian and PyKMIP ship before the product is trusted to them.
+
+mod mariadb;
+mod processes;
+mod pykmip;
