@@ -122,10 +122,10 @@ fn cargo_build(profile_folder: &Path) {
     // What cargo and the runner set for the test must not reach the build, or build scripts would run again.
     for (name, _) in std::env::vars_os() {
         let text = name.to_string_lossy();
-        let set_for_tests =
-            text.starts_with("CARGO_") && text != "CARGO_HOME" && !text.starts_with("CARGO_NET_")
-                || text.starts_with("NEXTEST")
-                || text == "LD_LIBRARY_PATH";
+        let set_for_tests = ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "NEXTEST", "__CARGO"]
+            .iter()
+            .any(|prefix| text.starts_with(prefix))
+            || matches!(&*text, "CARGO_CRATE_NAME" | "CARGO_PRIMARY_PACKAGE" | "LD_LIBRARY_PATH");
         if set_for_tests {
             command.env_remove(&name);
         }

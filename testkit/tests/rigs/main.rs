@@ -3,3 +3,4 @@
 mod mariadb;
 mod processes;
 mod pykmip;
+mod skips;
