@@ -1,0 +1,205 @@
+//! What happened, and who did it.
+
+use std::borrow::Cow;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::store::RecordId;
+
+/// Something that belongs in the journal.
+#[derive(Clone, Debug)]
+pub struct Event {
+    /// When it happened.
+    pub time: Timestamp,
+    /// Who did it.
+    pub actor: Actor,
+    /// From where, when it came over the network.
+    pub peer: Option<SocketAddr>,
+    /// What was asked: a KMIP operation's name (`Get`) or an administrative act (`endpoint revoke`).
+    pub operation: Cow<'static, str>,
+    /// What it was done to.
+    pub object: Option<RecordId>,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Anything else worth keeping, such as a name. Never a secret.
+    pub details: Vec<(&'static str, String)>,
+}
+
+/// Who did it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Actor {
+    /// An endpoint, known by its certificate or its token.
+    Endpoint {
+        /// Its id.
+        id: RecordId,
+        /// Its name at the time.
+        name: Arc<str>,
+    },
+    /// Somebody on the vault's own machine, through the control socket.
+    Administrator {
+        /// The user id of the process that asked.
+        uid: u32,
+    },
+    /// The vault itself.
+    Vault,
+    /// A peer that did not say who it is, or was not believed.
+    Unknown,
+}
+
+/// How it ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It was done.
+    Success,
+    /// It was refused, or it failed.
+    Failure {
+        /// Why, in the words of the answer.
+        reason: Cow<'static, str>,
+    },
+}
+
+impl Event {
+    /// A successful act; set the other fields as needed.
+    pub fn new(time: Timestamp, actor: Actor, operation: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            time,
+            actor,
+            peer: None,
+            operation: operation.into(),
+            object: None,
+            outcome: Outcome::Success,
+            details: Vec::new(),
+        }
+    }
+
+    /// The same, done to this object.
+    #[must_use]
+    pub fn on(mut self, object: RecordId) -> Self {
+        self.object = Some(object);
+        self
+    }
+
+    /// The same, from this address.
+    #[must_use]
+    pub fn from_peer(mut self, peer: SocketAddr) -> Self {
+        self.peer = Some(peer);
+        self
+    }
+
+    /// The same, but it failed.
+    #[must_use]
+    pub fn failed(mut self, reason: impl Into<Cow<'static, str>>) -> Self {
+        self.outcome = Outcome::Failure { reason: reason.into() };
+        self
+    }
+
+    /// The same, with one more detail.
+    #[must_use]
+    pub fn detail(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.details.push((name, value.into()));
+        self
+    }
+
+    /// Appends the event's members, without braces: `"time":…,"actor":…,"operation":…,…,"outcome":…`.
+    pub(super) fn write_body(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(b"\"time\":\"");
+        push_display(out, &self.time);
+        out.extend_from_slice(b"\",\"actor\":");
+        match &self.actor {
+            Actor::Endpoint { id, name } => {
+                out.extend_from_slice(b"{\"endpoint\":\"");
+                push_display(out, id);
+                out.extend_from_slice(b"\",\"name\":");
+                push_json(out, name.as_ref());
+                out.push(b'}');
+            }
+            Actor::Administrator { uid } => {
+                out.extend_from_slice(b"{\"uid\":");
+                push_display(out, uid);
+                out.push(b'}');
+            }
+            Actor::Vault => out.extend_from_slice(b"\"vault\""),
+            Actor::Unknown => out.extend_from_slice(b"\"unknown\""),
+        }
+        if let Some(peer) = &self.peer {
+            out.extend_from_slice(b",\"peer\":\"");
+            push_display(out, peer);
+            out.push(b'"');
+        }
+        out.extend_from_slice(b",\"operation\":");
+        push_json(out, self.operation.as_ref());
+        if let Some(object) = &self.object {
+            out.extend_from_slice(b",\"object\":\"");
+            push_display(out, object);
+            out.push(b'"');
+        }
+        if !self.details.is_empty() {
+            out.extend_from_slice(b",\"details\":{");
+            for (index, (name, value)) in self.details.iter().enumerate() {
+                if index > 0 {
+                    out.push(b',');
+                }
+                push_json(out, *name);
+                out.push(b':');
+                push_json(out, value.as_str());
+            }
+            out.push(b'}');
+        }
+        match &self.outcome {
+            Outcome::Success => out.extend_from_slice(b",\"outcome\":\"success\""),
+            Outcome::Failure { reason } => {
+                out.extend_from_slice(b",\"outcome\":\"failure\",\"reason\":");
+                push_json(out, reason.as_ref());
+            }
+        }
+    }
+
+    /// The bodies of several events, one per line.
+    pub(crate) fn bodies(events: &[Self]) -> Vec<u8> {
+        let mut out = Vec::with_capacity(256 * events.len());
+        for (index, event) in events.iter().enumerate() {
+            if index > 0 {
+                out.push(b'\n');
+            }
+            event.write_body(&mut out);
+        }
+        out
+    }
+}
+
+fn push_display(out: &mut Vec<u8>, value: &impl std::fmt::Display) {
+    use std::io::Write as _;
+    // Writing to a vector cannot fail.
+    let _ = write!(out, "{value}");
+}
+
+fn push_json<T: Serialize + ?Sized>(out: &mut Vec<u8>, value: &T) {
+    // A string always serialises, and writing to a vector cannot fail.
+    let _ = serde_json::to_writer(out, value);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_body_is_json_whatever_the_names_contain() {
+        let name: Arc<str> = "db \"1\"\n</script>".into();
+        let actor = Actor::Endpoint { id: RecordId([7; 16]), name };
+        let event = Event::new(Timestamp::UNIX_EPOCH, actor, "Get")
+            .on(RecordId([1; 16]))
+            .detail("name", "a\u{0}b")
+            .failed("Item \"Not\" Found");
+        let mut line = b"{".to_vec();
+        event.write_body(&mut line);
+        line.push(b'}');
+        assert!(!line.contains(&b'\n'));
+        let value: serde_json::Value = serde_json::from_slice(&line).unwrap();
+        assert_eq!(value["actor"]["name"], "db \"1\"\n</script>");
+        assert_eq!(value["details"]["name"], "a\u{0}b");
+        assert_eq!(value["reason"], "Item \"Not\" Found");
+    }
+}

@@ -1,0 +1,203 @@
+//! The bytes of a managed object's record, before the barrier seals them. The format is in `docs/formats/object-record.md`.
+//!
+//! ```text
+//! offset  bytes  content (integers big-endian)
+//!      0      1  format: 1
+//!      1      1  flags: bit 0 Fresh
+//!      2      1  which of the five optional dates are there: bits 0 to 4, in their order below
+//!      3      1  zero
+//!      4      4  Object Type
+//!      8     16  Initial Date, Last Change Date (seconds since the epoch)
+//!     24     40  Activation, Deactivation, Destroy, Compromise, Compromise Occurrence Date; zero where absent
+//!     64      4  length of the attributes
+//!     68      …  the other attributes, as KMIP 1.4 writes them
+//!      …      …  the object, as KMIP 1.4 writes it; nothing once destroyed
+//! ```
+//!
+//! The dates come first, and the attributes can be passed over, so that Get touches nothing but the key.
+
+use std::fmt;
+
+use strongroom_kmip::attribute::Attributes;
+use strongroom_kmip::fragment;
+use strongroom_kmip::object::ManagedObject as KmipObject;
+use strongroom_kmip::ttlv::{DateTime, DecodeError, EncodeError, Limits};
+use strongroom_kmip::types::ObjectType;
+use zeroize::Zeroizing;
+
+use super::{Lifecycle, ManagedObject};
+use crate::barrier::Opened;
+
+/// The only format so far.
+const FORMAT: u8 = 1;
+/// Bit of the flags byte.
+const FRESH: u8 = 1;
+const HEAD_BYTES: usize = 64;
+const LENGTH_BYTES: usize = 4;
+
+/// Bounds on what was once accepted under tighter ones: a record is as long as a message, and a little more.
+const LIMITS: Limits = Limits { message_bytes: 64 << 20, ..Limits::RESPONSE };
+
+/// Why the bytes of a record are no managed object.
+#[derive(Debug)]
+pub(crate) enum RecordError {
+    /// They end too early.
+    Truncated,
+    /// They have a format that a newer release wrote.
+    Format(u8),
+    /// The attributes or the object in them do not decode.
+    Content(DecodeError),
+}
+
+impl fmt::Display for RecordError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Truncated => f.write_str("the record ends too early"),
+            Self::Format(found) => write!(f, "the record has format {found}, and this release knows format {FORMAT}"),
+            Self::Content(error) => write!(f, "the record's content does not decode: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for RecordError {}
+
+impl From<DecodeError> for RecordError {
+    fn from(error: DecodeError) -> Self {
+        Self::Content(error)
+    }
+}
+
+/// The record of an object.
+///
+/// # Errors
+/// When an attribute or the object cannot be written as KMIP 1.4, which all that the vault accepts can.
+pub(crate) fn encode(object: &ManagedObject) -> Result<Opened, EncodeError> {
+    let attributes = fragment::encode_attributes(&object.attributes)?;
+    let material = object.material.as_ref().map(fragment::encode_object).transpose()?;
+    let material = material.as_deref().map_or(&[][..], Vec::as_slice);
+    let mut bytes = Zeroizing::new(Vec::with_capacity(HEAD_BYTES + LENGTH_BYTES + attributes.len() + material.len()));
+    let life = &object.life;
+    let optional =
+        [life.activation, life.deactivation, life.destroy, life.compromise, life.compromise_occurrence];
+    let mut present = 0;
+    for (bit, date) in optional.iter().enumerate() {
+        present |= u8::from(date.is_some()) << bit;
+    }
+    bytes.extend_from_slice(&[FORMAT, if object.fresh { FRESH } else { 0 }, present, 0]);
+    bytes.extend_from_slice(&object.object_type.0.to_be_bytes());
+    for date in [life.initial, object.last_change] {
+        bytes.extend_from_slice(&date.0.to_be_bytes());
+    }
+    for date in optional {
+        bytes.extend_from_slice(&date.map_or(0, |date| date.0).to_be_bytes());
+    }
+    debug_assert_eq!(bytes.len(), HEAD_BYTES);
+    let length = u32::try_from(attributes.len()).unwrap_or(u32::MAX);
+    bytes.extend_from_slice(&length.to_be_bytes());
+    bytes.extend_from_slice(&attributes);
+    bytes.extend_from_slice(material);
+    Ok(Opened::new(bytes))
+}
+
+/// An opened record whose head was read and whose rest is read when asked for.
+pub(crate) struct StoredObject {
+    opened: Opened,
+    object_type: ObjectType,
+    life: Lifecycle,
+    last_change: DateTime,
+    fresh: bool,
+    /// Where the attributes end and the object begins.
+    attributes_end: usize,
+}
+
+impl StoredObject {
+    /// Reads the head.
+    ///
+    /// # Errors
+    /// [`RecordError::Truncated`], [`RecordError::Format`].
+    pub(crate) fn parse(opened: Opened) -> Result<Self, RecordError> {
+        let bytes = opened.as_bytes();
+        match bytes.first() {
+            Some(&FORMAT) => {}
+            Some(&other) => return Err(RecordError::Format(other)),
+            None => return Err(RecordError::Truncated),
+        }
+        let (head, rest) = bytes.split_first_chunk::<HEAD_BYTES>().ok_or(RecordError::Truncated)?;
+        let (length, rest) = rest.split_first_chunk::<LENGTH_BYTES>().ok_or(RecordError::Truncated)?;
+        let length = u32::from_be_bytes(*length) as usize;
+        if length > rest.len() {
+            return Err(RecordError::Truncated);
+        }
+        let date = |index: usize| {
+            let mut eight = [0; 8];
+            eight.copy_from_slice(&head[8 + 8 * index..16 + 8 * index]);
+            DateTime(i64::from_be_bytes(eight))
+        };
+        let optional = |bit: usize| (head[2] >> bit & 1 == 1).then(|| date(2 + bit));
+        Ok(Self {
+            object_type: ObjectType(u32::from_be_bytes([head[4], head[5], head[6], head[7]])),
+            life: Lifecycle {
+                initial: date(0),
+                activation: optional(0),
+                deactivation: optional(1),
+                destroy: optional(2),
+                compromise: optional(3),
+                compromise_occurrence: optional(4),
+            },
+            last_change: date(1),
+            fresh: head[1] & FRESH != 0,
+            attributes_end: HEAD_BYTES + LENGTH_BYTES + length,
+            opened,
+        })
+    }
+
+    /// What the object is.
+    pub(crate) fn object_type(&self) -> ObjectType {
+        self.object_type
+    }
+
+    /// Its dates.
+    pub(crate) fn life(&self) -> &Lifecycle {
+        &self.life
+    }
+
+    /// The key; nothing when it was destroyed.
+    ///
+    /// # Errors
+    /// [`RecordError::Content`].
+    pub(crate) fn material(&self) -> Result<Option<KmipObject>, RecordError> {
+        match &self.opened.as_bytes()[self.attributes_end..] {
+            [] => Ok(None),
+            bytes => Ok(Some(fragment::decode_object(bytes, &LIMITS)?)),
+        }
+    }
+
+    /// The object, its key left out.
+    ///
+    /// # Errors
+    /// [`RecordError::Content`].
+    pub(crate) fn without_material(self) -> Result<ManagedObject, RecordError> {
+        Ok(ManagedObject {
+            object_type: self.object_type,
+            life: self.life,
+            last_change: self.last_change,
+            fresh: self.fresh,
+            attributes: self.attributes()?,
+            material: None,
+        })
+    }
+
+    /// The whole object.
+    ///
+    /// # Errors
+    /// [`RecordError::Content`].
+    pub(crate) fn whole(self) -> Result<ManagedObject, RecordError> {
+        let material = self.material()?;
+        Ok(ManagedObject { material, ..self.without_material()? })
+    }
+
+    fn attributes(&self) -> Result<Attributes, RecordError> {
+        let bytes = &self.opened.as_bytes()[HEAD_BYTES + LENGTH_BYTES..self.attributes_end];
+        Ok(fragment::decode_attributes(bytes, &LIMITS)?)
+    }
+}

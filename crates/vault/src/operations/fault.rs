@@ -1,0 +1,221 @@
+//! Why an operation failed, and the one table that turns each reason into KMIP's words.
+
+use std::fmt;
+
+use strongroom_kmip::attribute::AttributeName;
+use strongroom_kmip::types::{
+    CryptographicAlgorithm, KeyFormatType, ObjectType, Operation, ResultReason, RevocationReasonCode,
+};
+
+use crate::objects::TransitionRefused;
+use crate::store::RecordId;
+
+/// Why an operation failed. The message of each is written for the person who operates the client.
+#[derive(Debug)]
+pub(crate) enum Fault {
+    /// Caller: no such object, or one that this endpoint must not know of. Deliberately one fault.
+    NotFound,
+    /// Caller: no Unique Identifier was given and no earlier operation of the batch left one.
+    NoPlaceholder,
+    /// Caller: the object's material was destroyed, only its attributes remain.
+    MaterialDestroyed,
+    /// Caller: the object's state does not permit it.
+    State(TransitionRefused),
+    /// Caller: an operation that the vault does not offer.
+    OperationUnsupported(Operation),
+    /// Caller: an object type that this operation does not make.
+    ObjectTypeUnsupported(ObjectType),
+    /// Caller: a required attribute is absent.
+    AttributeMissing(&'static str),
+    /// Caller: an attribute has a value that cannot be.
+    AttributeInvalid {
+        /// The attribute.
+        attribute: AttributeName,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
+    /// Caller: only the server sets this attribute.
+    AttributeReadOnly(AttributeName),
+    /// Caller: the attribute must not be removed.
+    AttributeRequired(AttributeName),
+    /// Caller: the vault does not keep this attribute.
+    AttributeUnsupported(AttributeName),
+    /// Caller: a single-instance attribute is there already.
+    AttributeExists(AttributeName),
+    /// Caller: Modify of an attribute that was never added.
+    AttributeToModifyAbsent(AttributeName),
+    /// Caller: no instance with this index.
+    InstanceAbsent {
+        /// The attribute.
+        attribute: AttributeName,
+        /// The index asked for.
+        index: u32,
+    },
+    /// Caller: too many instances.
+    TooManyInstances(AttributeName),
+    /// Caller: Application Data is left to the server, which makes none.
+    ApplicationDataMissing,
+    /// Caller: an Attribute Index where the server assigns it.
+    IndexGiven(AttributeName),
+    /// Caller: an attribute name twice in Get Attributes.
+    NamedTwice(AttributeName),
+    /// Caller: another object of the wallet has the name; at creation.
+    NameTakenAtCreation,
+    /// Caller: another object of the wallet has the name; by an attribute operation.
+    NameTaken,
+    /// Caller: a key of this algorithm cannot have this length.
+    LengthUnsupported {
+        /// The algorithm.
+        algorithm: CryptographicAlgorithm,
+        /// Bits asked for.
+        bits: i64,
+    },
+    /// Caller: keys of this algorithm are not made here.
+    AlgorithmUnsupported(CryptographicAlgorithm),
+    /// Caller: the object given and what is said of it do not fit.
+    ObjectInconsistent(&'static str),
+    /// Caller: the key cannot be given, or taken, in this format.
+    FormatUnsupported(KeyFormatType),
+    /// Caller: something optional of the standard that the vault does not offer.
+    FeatureUnsupported(&'static str),
+    /// Caller: a request that cannot be.
+    InvalidField(&'static str),
+    /// Caller: a Template that does not exist; the vault keeps none.
+    TemplateUnknown,
+    /// Caller: a Revocation Reason that the standard does not have.
+    RevocationReasonUnknown(RevocationReasonCode),
+    /// Caller: the answer would be longer than the client said it accepts.
+    ResponseTooLarge {
+        /// Maximum Response Size of the request, in bytes.
+        maximum: u64,
+    },
+    /// Caller: the message says something twice, or leaves something out.
+    InvalidMessage(&'static str),
+    /// Caller: a message that does not decode, in the decoder's words.
+    Undecodable(String),
+    /// Caller: somebody else changed the object again and again meanwhile.
+    Contended,
+    /// Peer: no identity, or one that is not enrolled.
+    NotAuthenticated(&'static str),
+    /// Key: the random generator failed.
+    GeneratorFailed,
+    /// Storage: a record that does not decode.
+    RecordUnreadable {
+        /// Which one.
+        id: RecordId,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// Storage or audit: the vault could not do it. Only the log says more.
+    Vault(crate::Error),
+}
+
+impl Fault {
+    /// KMIP's Result Reason for this fault (KMIP 1.4 §11, table by table).
+    ///
+    /// Only reasons that every version has, so that a reply to any client can carry them.
+    pub(crate) fn reason(&self) -> ResultReason {
+        match self {
+            Self::NotFound | Self::NoPlaceholder | Self::TemplateUnknown | Self::InstanceAbsent { .. } => {
+                ResultReason::ItemNotFound
+            }
+            // §11.22: Destroy in a wrong state; §11.20: Activate of what is not Pre-Active.
+            Self::State(_)
+            | Self::AttributeReadOnly(_)
+            | Self::AttributeRequired(_)
+            | Self::AttributeUnsupported(_) => ResultReason::PermissionDenied,
+            // §11.12: "the server only has attributes for this object".
+            Self::MaterialDestroyed | Self::AttributeExists(_) | Self::NameTaken => ResultReason::IllegalOperation,
+            Self::OperationUnsupported(_) => ResultReason::OperationNotSupported,
+            Self::ObjectTypeUnsupported(_)
+            | Self::AttributeInvalid { .. }
+            | Self::AttributeToModifyAbsent(_)
+            | Self::IndexGiven(_)
+            | Self::NameTakenAtCreation
+            | Self::LengthUnsupported { .. }
+            | Self::AlgorithmUnsupported(_)
+            | Self::ObjectInconsistent(_)
+            | Self::InvalidField(_)
+            | Self::RevocationReasonUnknown(_) => ResultReason::InvalidField,
+            Self::AttributeMissing(_) | Self::NamedTwice(_) | Self::InvalidMessage(_) | Self::Undecodable(_) => {
+                ResultReason::InvalidMessage
+            }
+            Self::ApplicationDataMissing => ResultReason::ApplicationNamespaceNotSupported,
+            Self::TooManyInstances(_) => ResultReason::IndexOutOfBounds,
+            Self::GeneratorFailed => ResultReason::CryptographicFailure,
+            Self::FormatUnsupported(_) => ResultReason::KeyFormatTypeNotSupported,
+            Self::FeatureUnsupported(_) => ResultReason::FeatureNotSupported,
+            Self::ResponseTooLarge { .. } => ResultReason::ResponseTooLarge,
+            Self::NotAuthenticated(_) => ResultReason::AuthenticationNotSuccessful,
+            Self::Contended | Self::RecordUnreadable { .. } | Self::Vault(_) => ResultReason::GeneralFailure,
+        }
+    }
+
+    /// Whether the vault is at fault and not the caller: such a failure belongs in the log.
+    pub(crate) fn is_ours(&self) -> bool {
+        matches!(self, Self::GeneratorFailed | Self::RecordUnreadable { .. } | Self::Vault(_))
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotFound => f.write_str("no object with this Unique Identifier exists"),
+            Self::NoPlaceholder => f.write_str(
+                "no Unique Identifier was given, and no operation before it in the batch left exactly one",
+            ),
+            Self::MaterialDestroyed => f.write_str("the object was destroyed; only its attributes remain"),
+            Self::State(refused) => refused.fmt(f),
+            Self::OperationUnsupported(operation) => write!(f, "operation {operation} is not offered; Query lists those that are"),
+            Self::ObjectTypeUnsupported(kind) => write!(f, "object type {kind} is not supported by this operation"),
+            Self::AttributeMissing(name) => write!(f, "the request lacks {name}, which is required"),
+            Self::AttributeInvalid { attribute, problem } => write!(f, "{attribute}: {problem}"),
+            Self::AttributeReadOnly(name) => write!(f, "{name} is set by the server and cannot be changed"),
+            Self::AttributeRequired(name) => write!(f, "{name} must always have a value and cannot be deleted"),
+            Self::AttributeUnsupported(name) => write!(f, "{name} is not an attribute that this server keeps"),
+            Self::AttributeExists(name) => write!(f, "the object has {name} already; use Modify Attribute"),
+            Self::AttributeToModifyAbsent(name) => write!(f, "the object has no {name}; use Add Attribute"),
+            Self::InstanceAbsent { attribute, index } => write!(f, "the object has no {attribute} with index {index}"),
+            Self::TooManyInstances(name) => write!(f, "the object has as many instances of {name} as are allowed"),
+            Self::ApplicationDataMissing => f.write_str("Application Specific Information needs its Application Data"),
+            Self::IndexGiven(name) => write!(f, "{name}: the server assigns the Attribute Index; leave it out"),
+            Self::NamedTwice(name) => write!(f, "{name} is asked for twice"),
+            Self::NameTakenAtCreation | Self::NameTaken => {
+                f.write_str("another object has this Name; choose another, or destroy that object first")
+            }
+            Self::LengthUnsupported { algorithm, bits } => write!(f, "{algorithm} keys of {bits} bits are not supported"),
+            Self::AlgorithmUnsupported(algorithm) => write!(f, "{algorithm} is not a symmetric algorithm supported here"),
+            Self::ObjectInconsistent(problem) => f.write_str(problem),
+            Self::FormatUnsupported(format) => write!(f, "the object cannot be handled in key format {format}"),
+            Self::FeatureUnsupported(what) => write!(f, "{what} is not supported"),
+            Self::InvalidField(problem) | Self::InvalidMessage(problem) => f.write_str(problem),
+            Self::TemplateUnknown => f.write_str("the Template named in the request does not exist"),
+            Self::RevocationReasonUnknown(code) => write!(f, "{code} is not a Revocation Reason"),
+            Self::ResponseTooLarge { maximum } => {
+                write!(f, "the response would exceed the Maximum Response Size of {maximum} bytes")
+            }
+            Self::Undecodable(problem) => f.write_str(problem),
+            Self::Contended => f.write_str("the object is being changed by others; try again"),
+            Self::NotAuthenticated(problem) => f.write_str(problem),
+            Self::GeneratorFailed => f.write_str("the vault's random generator failed; no key was made"),
+            // What failed inside is for the vault's own log.
+            Self::RecordUnreadable { .. } | Self::Vault(_) => {
+                f.write_str("the vault could not do this; its log says why")
+            }
+        }
+    }
+}
+
+impl std::error::Error for Fault {}
+
+impl From<TransitionRefused> for Fault {
+    fn from(refused: TransitionRefused) -> Self {
+        Self::State(refused)
+    }
+}
+
+impl From<crate::Error> for Fault {
+    fn from(error: crate::Error) -> Self {
+        Self::Vault(error)
+    }
+}
