@@ -1,0 +1,3 @@
+//! Enrolling this host.
+mod pending;
+mod pin;

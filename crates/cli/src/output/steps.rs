@@ -1,0 +1,122 @@
+//! Steps that are ticked off as they are proved.
+
+use std::io::{IsTerminal, Write};
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::{BAD, FAINT, GOOD, WIDTH, short, wrap};
+use crate::error::Error;
+
+/// Width of the time column at the right edge.
+const TIME_WIDTH: usize = 8;
+
+/// Prints one line per step: a tick only for a step that returned `Ok`, a cross for one that did not.
+#[derive(Debug, Default)]
+pub(crate) struct Steps {
+    silent: bool,
+    failed: usize,
+    done: usize,
+}
+
+impl Steps {
+    /// Steps that print nothing but are counted (`--quiet`).
+    pub(crate) fn silent(silent: bool) -> Self {
+        Self { silent, ..Self::default() }
+    }
+
+    /// Steps that held.
+    pub(crate) fn done(&self) -> usize {
+        self.done
+    }
+
+    /// Steps that did not.
+    pub(crate) fn failed(&self) -> usize {
+        self.failed
+    }
+
+    /// Runs one step. It returns its value and, in a few words, what it has proved.
+    ///
+    /// # Errors
+    /// The step's own, after the cross has been printed, or [`Error::Output`].
+    pub(crate) fn run<T>(
+        &mut self,
+        title: &str,
+        step: impl FnOnce() -> Result<(T, String), Error>,
+    ) -> Result<T, Error> {
+        let spinner = self.spinner(title);
+        let started = Instant::now();
+        let outcome = step();
+        let took = started.elapsed();
+        if let Some(spinner) = spinner {
+            spinner.finish_and_clear();
+        }
+        match outcome {
+            Ok((value, proof)) => {
+                self.done += 1;
+                self.print(&format!("{GOOD}✓{GOOD:#} {}", line(title, took)))?;
+                self.print(&format!("{FAINT}{}{FAINT:#}", wrap(&format!("    {proof}"), WIDTH, "    ")))?;
+                Ok(value)
+            }
+            Err(error) => {
+                self.failed += 1;
+                self.print(&format!("{BAD}✗{BAD:#} {}", line(title, took)))?;
+                Err(error)
+            }
+        }
+    }
+
+    /// Says that something was left out, and why.
+    ///
+    /// # Errors
+    /// [`Error::Output`]
+    pub(crate) fn skip(&self, why: &str) -> Result<(), Error> {
+        self.print(&format!("- {}", wrap(why, WIDTH - 2, "  ")))
+    }
+
+    fn print(&self, text: &str) -> Result<(), Error> {
+        if self.silent {
+            return Ok(());
+        }
+        let mut out = anstream::stdout().lock();
+        writeln!(out, "{text}").and_then(|()| out.flush()).map_err(Error::Output)
+    }
+
+    fn spinner(&self, title: &str) -> Option<ProgressBar> {
+        if self.silent || !std::io::stdout().is_terminal() || std::env::var_os("NO_COLOR").is_some() {
+            return None;
+        }
+        let spinner = ProgressBar::new_spinner();
+        if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} {elapsed}") {
+            spinner.set_style(style);
+        }
+        spinner.set_message(title.to_owned());
+        spinner.enable_steady_tick(Duration::from_millis(100));
+        Some(spinner)
+    }
+}
+
+/// The title, and the time at the right edge (the tick and a space stand before it).
+fn line(title: &str, took: Duration) -> String {
+    let room = WIDTH - 2 - TIME_WIDTH;
+    format!("{title:<room$}{:>TIME_WIDTH$}", short(took))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Error;
+
+    #[test]
+    fn only_a_step_that_held_counts_as_done() {
+        let mut steps = Steps::silent(true);
+        assert_eq!(steps.run("good", || Ok((7, "seven".to_owned()))).ok(), Some(7));
+        assert!(steps.run("bad", || Err::<((), String), _>(Error::Interrupted)).is_err());
+        assert_eq!((steps.done(), steps.failed()), (1, 1));
+    }
+
+    #[test]
+    fn a_step_line_fits_the_page() {
+        assert_eq!(line("Made a vault", Duration::from_millis(12)).chars().count() + 2, WIDTH);
+    }
+}
