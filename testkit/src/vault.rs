@@ -3,7 +3,7 @@
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::net::{SocketAddr, TcpStream};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
@@ -330,11 +330,5 @@ impl Vault {
     #[must_use]
     pub fn files_contain(&self, bytes: &[u8]) -> bool {
         folder::holds_bytes(&self.dir(), bytes)
-    }
-
-    /// The three files of an endpoint directory: authority, certificate, key.
-    #[must_use]
-    pub fn tls_files(directory: &Path) -> [PathBuf; 3] {
-        ["CA.pem", "cert.pem", "key.pem"].map(|name| directory.join("ssl").join(name))
     }
 }

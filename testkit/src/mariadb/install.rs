@@ -68,7 +68,9 @@ impl Installation {
         command
     }
 
-    pub(super) fn library_path(&self) -> Option<String> {
+    /// The `LD_LIBRARY_PATH` that the program needs, for those who start it themselves; none for an installed one.
+    #[must_use]
+    pub fn library_path(&self) -> Option<String> {
         if self.libraries.is_empty() {
             return None;
         }
@@ -142,6 +144,8 @@ fn unpack(home: &Path) -> Result<(), Unavailable> {
     for _ in 0..5 {
         let missing = missing_libraries(&program, home)?;
         if missing.is_empty() {
+            // Private package lists are ten times the size of the server.
+            let _ = fs::remove_dir_all(apt.private_state());
             return Ok(());
         }
         let wanted: BTreeSet<String> = apt.missing_dependencies(&unpacked)?;

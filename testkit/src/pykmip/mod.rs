@@ -3,14 +3,17 @@
 //! PyKMIP's server speaks TLS 1.2 only, drops a connection that is idle for ten seconds, answers several connections one
 //! request at a time, and refuses a Time Stamp that is in the future.
 
+mod client;
 mod install;
+mod ledger;
 mod server;
 
+pub use client::Client;
 pub use install::{Installation, RELEASE, installation};
+pub use ledger::Ledger;
 pub use server::Server;
 
 use std::ffi::OsString;
-use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
@@ -62,24 +65,11 @@ pub fn client_script<A: Into<OsString>>(
     }
 }
 
-/// Runs every operation of PyKMIP's own client in every version from 1.0 to 1.4 against the server at `address`:
+/// Runs every operation of PyKMIP's own client in every version from 1.0 to 1.4 against the server that `client` reaches:
 /// `python/proxy_client.py`, one line of output for each check.
 ///
 /// # Errors
 /// Only when PyKMIP cannot be had.
-pub fn proxy_client(
-    address: SocketAddr,
-    ca: &Path,
-    certificate: &Path,
-    key: &Path,
-) -> Result<ScriptRun, Unavailable> {
-    let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("python/proxy_client.py");
-    let args: [OsString; 5] = [
-        address.ip().to_string().into(),
-        address.port().to_string().into(),
-        ca.into(),
-        certificate.into(),
-        key.into(),
-    ];
-    client_script(&program, args)
+pub fn proxy_client(client: &Client) -> Result<ScriptRun, Unavailable> {
+    client_script(&Path::new(env!("CARGO_MANIFEST_DIR")).join("python/proxy_client.py"), client.args())
 }
