@@ -2,7 +2,7 @@
 //!
 //! Databases give plugins raw memory of a size the plugin named beforehand: not initialised, aligned as the server pleases, and
 //! given back without a word. [`bytes_for`] names the size, [`put`] moves a value in, [`get`] finds it again, and [`take_away`] runs its
-//! destructor, which is the only chance to clear what it holds.
+//! destructor and clears the memory, which is the only chance to clear what it held.
 
 use std::mem::{align_of, size_of};
 
@@ -44,14 +44,21 @@ pub unsafe fn get<'a, T>(start: *mut u8) -> Option<&'a mut T> {
     Some(unsafe { &mut *aligned::<T>(start) })
 }
 
-/// Runs the destructor of the value that [`put`] left there.
+/// Runs the destructor of the value that [`put`] left there, and clears all of its memory.
+///
+/// The destructor is not enough: moving a value copies its padding too, and that may hold what the stack held before, such as another copy of a key.
 ///
 /// # Safety
 /// As for [`get`]; afterwards nothing is there any more.
 pub unsafe fn take_away<T>(start: *mut u8) {
     if !start.is_null() {
-        // SAFETY: a live `T` is there, it is ours alone, and it is not used again.
-        unsafe { aligned::<T>(start).drop_in_place() };
+        let place = aligned::<T>(start);
+        // SAFETY: a live `T` is there, it is ours alone, and it is not used again. The memory goes back to the server, so the compiler cannot
+        // find the last write useless.
+        unsafe {
+            place.drop_in_place();
+            place.cast::<u8>().write_bytes(0, size_of::<T>());
+        }
     }
 }
 
@@ -80,6 +87,8 @@ mod tests {
                 assert_eq!(Rc::strong_count(&witness), 2);
                 take_away::<Wide>(start);
             }
+            assert!(memory.windows(size_of::<Wide>()).any(|window| window.iter().all(|byte| *byte == 0)));
+            memory.fill(0xEE);
             assert_eq!(Rc::strong_count(&witness), 1);
         }
     }
