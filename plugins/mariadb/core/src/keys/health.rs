@@ -1,0 +1,85 @@
+//! When the key server was last reached, and what it said: for the status variables, and for an error log that is worth reading.
+
+use std::time::{Duration, Instant};
+
+/// How often a fault that stays the same is logged again.
+const REPEAT: Duration = Duration::from_secs(10 * 60);
+
+/// What is known of the key server. Time is an argument.
+#[derive(Debug)]
+pub struct Health {
+    last_contact: Instant,
+    fault: Option<Fault>,
+}
+
+#[derive(Debug)]
+struct Fault {
+    message: String,
+    logged: Instant,
+    since: Instant,
+}
+
+impl Health {
+    /// The key server has just given all keys.
+    #[must_use]
+    pub fn new(now: Instant) -> Self {
+        Self { last_contact: now, fault: None }
+    }
+
+    /// The key server answered. If it had not before: for how long.
+    pub fn contact(&mut self, now: Instant) -> Option<Duration> {
+        self.last_contact = now;
+        self.fault.take().map(|fault| now - fault.since)
+    }
+
+    /// The key server did not answer, or what it said cannot be used. Whether this is worth a line in the error log: it is new, other than before, or the last line
+    /// is ten minutes old.
+    pub fn fault(&mut self, message: &str, now: Instant) -> bool {
+        match &mut self.fault {
+            Some(fault) if fault.message == message && now < fault.logged + REPEAT => false,
+            Some(fault) => {
+                message.clone_into(&mut fault.message);
+                fault.logged = now;
+                true
+            }
+            None => {
+                self.fault = Some(Fault { message: message.to_owned(), logged: now, since: now });
+                true
+            }
+        }
+    }
+
+    /// What the last contact came to: `OK`, or the fault.
+    #[must_use]
+    pub fn outcome(&self) -> &str {
+        self.fault.as_ref().map_or("OK", |fault| &fault.message)
+    }
+
+    /// Time since the key server last gave a usable answer.
+    #[must_use]
+    pub fn since_contact(&self, now: Instant) -> Duration {
+        now.saturating_duration_since(self.last_contact)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fault_is_logged_once_and_then_every_ten_minutes() {
+        let start = Instant::now();
+        let at = |seconds| start + Duration::from_secs(seconds);
+        let mut health = Health::new(start);
+        assert_eq!(health.outcome(), "OK");
+        assert!(health.fault("refused", at(60)));
+        assert!(!health.fault("refused", at(120)));
+        assert!(health.fault("timed out", at(180)), "another fault is news");
+        assert!(!health.fault("timed out", at(779)));
+        assert!(health.fault("timed out", at(780)));
+        assert_eq!((health.outcome(), health.since_contact(at(790)).as_secs()), ("timed out", 790));
+        assert_eq!(health.contact(at(800)), Some(Duration::from_secs(740)));
+        assert_eq!(health.contact(at(860)), None, "recovery is news only once");
+        assert_eq!((health.outcome(), health.since_contact(at(860)).as_secs()), ("OK", 0));
+    }
+}

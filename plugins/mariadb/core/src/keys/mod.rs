@@ -1,0 +1,15 @@
+//! The keys being served, and how they stay current.
+//!
+//! - [`service`]: an immutable snapshot that page writes read without a lock, and the few ways in which a newer one takes its place.
+//! - [`absent`]: what was looked for and not found a moment ago.
+//! - [`health`]: when the key server was last reached, and what it said.
+//! - [`refresh`]: the thread that asks from time to time.
+
+pub mod absent;
+pub mod health;
+pub mod refresh;
+pub mod service;
+
+pub use health::Health;
+pub use refresh::Refresher;
+pub use service::KeyService;

@@ -1,0 +1,159 @@
+//! An immutable snapshot of keys, and the few ways in which a newer one takes its place.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use arc_swap::ArcSwap;
+use strongroom_keyring::versions::{KeyId, KeySet, KeyVersion, LoadError, VersionedKeys};
+use strongroom_secret::KeyMaterial;
+
+use super::absent::{Absent, Question};
+use super::health::Health;
+use crate::server::Log;
+
+/// The keys of one server process.
+pub struct KeyService {
+    log: Log,
+    source: Box<dyn VersionedKeys>,
+    /// What page writes read. Replaced whole, and only by a set that has everything this one has.
+    served: ArcSwap<KeySet>,
+    /// Held during every conversation with the source, so that answers are merged in the order in which they were asked for.
+    conversation: Mutex<Absent>,
+    /// Never held during a conversation.
+    health: Mutex<Health>,
+}
+
+impl KeyService {
+    /// Loads every key. Without that there is no service.
+    ///
+    /// # Errors
+    /// [`LoadError`].
+    pub fn start(log: Log, source: Box<dyn VersionedKeys>) -> Result<Self, LoadError> {
+        let keys = KeySet::from_keys(source.load()?)?;
+        Ok(Self {
+            log,
+            source,
+            served: ArcSwap::from_pointee(keys),
+            conversation: Mutex::default(),
+            health: Mutex::new(Health::new(Instant::now())),
+        })
+    }
+
+    /// The latest version of a key. A key that has been served is answered from memory, without a lock; one that never was is looked for once.
+    #[must_use]
+    pub fn latest(&self, id: KeyId) -> Option<KeyVersion> {
+        self.served.load().latest(id).or_else(|| {
+            self.look_for((id, None));
+            self.served.load().latest(id)
+        })
+    }
+
+    /// The bytes of one version. As for [`latest`](Self::latest), what has been served comes from memory.
+    #[must_use]
+    pub fn material(&self, id: KeyId, version: KeyVersion) -> Option<Arc<KeyMaterial>> {
+        let held = |set: &KeySet| set.material(id, version).map(Arc::clone);
+        held(&self.served.load()).or_else(|| {
+            self.look_for((id, Some(version)));
+            held(&self.served.load())
+        })
+    }
+
+    /// The keys as they are now.
+    #[must_use]
+    pub fn snapshot(&self) -> Arc<KeySet> {
+        self.served.load_full()
+    }
+
+    /// Loads every key again. What is served stays as it is if that fails, or if the answer would take something away.
+    ///
+    /// # Errors
+    /// [`LoadError`]; it has been logged.
+    pub fn reload(&self) -> Result<(), LoadError> {
+        let mut absent = lock(&self.conversation);
+        let result = self.source.load().and_then(KeySet::from_keys).and_then(|offered| {
+            let held = self.served.load_full();
+            let merged = KeySet::merge(&held, offered)?;
+            self.publish(&held, merged);
+            Ok(())
+        });
+        match &result {
+            Ok(()) => {
+                absent.forget();
+                self.reached();
+            }
+            Err(error) => self.failed(error),
+        }
+        result
+    }
+
+    /// What the last conversation came to, and how long ago the last good one was.
+    #[must_use]
+    pub fn health(&self) -> (String, Duration) {
+        let health = lock(&self.health);
+        (health.outcome().to_owned(), health.since_contact(Instant::now()))
+    }
+
+    /// Asks the source for something that is not served. One question at a time: whoever waited finds the answer to the first.
+    fn look_for(&self, question: Question) {
+        let mut absent = lock(&self.conversation);
+        let held = self.served.load_full();
+        let (id, version) = question;
+        let is_there =
+            version.map_or(held.latest(id).is_some(), |version| held.material(id, version).is_some());
+        if is_there || absent.is_known(question, Instant::now()) {
+            return;
+        }
+        let found = match version {
+            None => self.source.key(id),
+            Some(version) => self.source.version(id, version).map(|key| key.into_iter().collect()),
+        };
+        let result = found.and_then(KeySet::from_keys).and_then(|found| {
+            if found.is_empty() {
+                absent.not_there(question, Instant::now());
+            } else {
+                self.publish(&held, held.with(&found)?);
+            }
+            Ok(())
+        });
+        match result {
+            Ok(()) => self.reached(),
+            Err(error) => {
+                absent.unreachable(Instant::now());
+                self.failed(&error);
+            }
+        }
+    }
+
+    fn publish(&self, held: &KeySet, next: KeySet) {
+        for (id, version, _) in next.iter() {
+            let is_news = Some(version) == next.latest(id) && Some(version) > held.latest(id);
+            if is_news {
+                self.log.note(&format!("key {id} has version {version} now"));
+            }
+        }
+        self.served.store(Arc::new(next));
+    }
+
+    fn reached(&self) {
+        let recovered = lock(&self.health).contact(Instant::now());
+        if let Some(away) = recovered {
+            self.log.note(&format!("the key server answers again, after {} s", away.as_secs()));
+        }
+    }
+
+    fn failed(&self, error: &LoadError) {
+        let message = error.to_string();
+        let is_news = lock(&self.health).fault(&message, Instant::now());
+        if is_news {
+            self.log.error(&format!("keys could not be refreshed, and those in memory are used: {message}"));
+        }
+    }
+}
+
+/// A lock that a panic has left open is still good: both contents are valid at every step.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+pub(crate) mod tests;

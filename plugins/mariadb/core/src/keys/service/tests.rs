@@ -1,0 +1,229 @@
+//! The service over a back end in memory that can be changed, stopped and held up.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc;
+
+use strongroom_client::address::ServerAddress;
+use strongroom_client::error::{Cause, Error, ServerFailure, Step};
+use strongroom_keyring::versions::VersionedKey;
+
+use super::*;
+
+/// A back end in memory.
+#[derive(Default)]
+pub(crate) struct Bench {
+    keys: Mutex<Vec<(u32, u32, u8)>>,
+    away: AtomicBool,
+    questions: AtomicUsize,
+    /// While this is locked, every question waits.
+    gate: Mutex<()>,
+}
+
+impl Bench {
+    pub(crate) fn with(keys: &[(u32, u32, u8)]) -> Arc<Self> {
+        let bench = Self::default();
+        bench.set(keys);
+        Arc::new(bench)
+    }
+
+    pub(crate) fn set(&self, keys: &[(u32, u32, u8)]) {
+        *lock(&self.keys) = keys.to_vec();
+    }
+
+    pub(crate) fn set_away(&self, away: bool) {
+        self.away.store(away, Ordering::SeqCst);
+    }
+
+    pub(crate) fn questions(&self) -> usize {
+        self.questions.load(Ordering::SeqCst)
+    }
+
+    fn answer(&self, wanted: impl Fn(u32, u32) -> bool) -> Result<Vec<VersionedKey>, LoadError> {
+        self.questions.fetch_add(1, Ordering::SeqCst);
+        drop(lock(&self.gate));
+        if self.away.load(Ordering::SeqCst) {
+            let server: ServerAddress = "vault.example:5696".parse().expect("an address");
+            let failure = ServerFailure { server, step: Step::Tcp, cause: Cause::Refused };
+            return Err(Error::NoServer { failures: vec![failure] }.into());
+        }
+        let keys = lock(&self.keys);
+        Ok(keys
+            .iter()
+            .filter(|&&(id, version, _)| wanted(id, version))
+            .map(|&(id, version, byte)| VersionedKey {
+                id: KeyId(id),
+                version: KeyVersion::new(version).expect("a version"),
+                material: KeyMaterial::new(&[byte; 32]),
+            })
+            .collect())
+    }
+}
+
+pub(crate) struct Backend(pub(crate) Arc<Bench>);
+
+impl VersionedKeys for Backend {
+    fn load(&self) -> Result<Vec<VersionedKey>, LoadError> {
+        self.0.answer(|_, _| true)
+    }
+
+    fn key(&self, id: KeyId) -> Result<Vec<VersionedKey>, LoadError> {
+        self.0.answer(|other, _| other == id.0)
+    }
+
+    fn version(&self, id: KeyId, version: KeyVersion) -> Result<Option<VersionedKey>, LoadError> {
+        Ok(self.0.answer(|other, number| (other, number) == (id.0, version.number()))?.pop())
+    }
+}
+
+fn service(bench: &Arc<Bench>) -> KeyService {
+    KeyService::start(Log { plugin: "test" }, Box::new(Backend(Arc::clone(bench)))).expect("starts")
+}
+
+fn latest(service: &KeyService, id: u32) -> Option<u32> {
+    service.latest(KeyId(id)).map(KeyVersion::number)
+}
+
+fn bytes(service: &KeyService, id: u32, version: u32) -> Option<Vec<u8>> {
+    let version = KeyVersion::new(version).expect("a version");
+    service.material(KeyId(id), version).map(|material| material.as_bytes().to_vec())
+}
+
+#[test]
+fn what_was_loaded_is_served_without_asking() {
+    let bench = Bench::with(&[(1, 1, 0x11), (1, 3, 0x13), (9, 2, 0x92)]);
+    let service = service(&bench);
+    bench.set_away(true);
+    for _ in 0..100 {
+        assert_eq!(latest(&service, 1), Some(3));
+        assert_eq!(bytes(&service, 1, 1), Some(vec![0x11; 32]));
+        assert_eq!(bytes(&service, 9, 2), Some(vec![0x92; 32]));
+    }
+    assert_eq!(bench.questions(), 1, "the load at start");
+}
+
+#[test]
+fn without_the_key_server_there_is_no_start() {
+    let bench = Bench::with(&[(1, 1, 1)]);
+    bench.set_away(true);
+    let error = KeyService::start(Log { plugin: "test" }, Box::new(Backend(bench))).err().expect("no start");
+    assert!(error.to_string().contains("vault.example:5696"), "{error}");
+}
+
+#[test]
+fn page_writes_do_not_wait_for_a_conversation_under_way() {
+    let bench = Bench::with(&[(1, 1, 1)]);
+    let service = Arc::new(service(&bench));
+    let held_up = lock(&bench.gate);
+    let reloading = std::thread::spawn({
+        let service = Arc::clone(&service);
+        move || service.reload().is_ok()
+    });
+    while bench.questions() < 2 {
+        std::thread::yield_now();
+    }
+    let (tell, told) = mpsc::channel();
+    let writing = std::thread::spawn({
+        let service = Arc::clone(&service);
+        move || {
+            let _ = tell.send((latest(&service, 1), bytes(&service, 1, 1)));
+        }
+    });
+    let answer =
+        told.recv_timeout(Duration::from_secs(20)).expect("an answer while the key server is silent");
+    assert_eq!(answer, (Some(1), Some(vec![1; 32])));
+    drop(held_up);
+    assert!(reloading.join().expect("joins"));
+    writing.join().expect("joins");
+}
+
+#[test]
+fn a_reload_brings_new_keys_and_versions() {
+    let bench = Bench::with(&[(1, 1, 1)]);
+    let service = service(&bench);
+    bench.set(&[(1, 1, 1), (1, 3, 3), (5, 1, 5)]);
+    service.reload().expect("reloads");
+    assert_eq!((latest(&service, 1), latest(&service, 5)), (Some(3), Some(1)));
+    assert_eq!(bytes(&service, 1, 1), Some(vec![1; 32]), "the old version stays");
+}
+
+#[test]
+fn a_reload_that_would_take_something_away_changes_nothing() {
+    let bench = Bench::with(&[(1, 1, 1), (1, 3, 3), (2, 1, 2)]);
+    let service = service(&bench);
+    for poorer in [
+        &[][..],
+        &[(1, 1, 1), (1, 3, 3)],
+        &[(1, 1, 1), (2, 1, 2)],
+        &[(1, 3, 3), (2, 1, 2)],
+        &[(1, 1, 1), (1, 3, 9), (2, 1, 2)],
+    ] {
+        bench.set(poorer);
+        let error = service.reload().expect_err("refused");
+        assert!(matches!(error, LoadError::Refused(_)), "{error}");
+        assert_eq!(service.health().0, error.to_string());
+        assert_eq!((latest(&service, 1), latest(&service, 2)), (Some(3), Some(1)));
+        assert_eq!((bytes(&service, 1, 1), bytes(&service, 1, 3)), (Some(vec![1; 32]), Some(vec![3; 32])));
+    }
+}
+
+#[test]
+fn an_outage_is_served_from_memory_and_told_in_the_health() {
+    let bench = Bench::with(&[(1, 1, 1)]);
+    let service = service(&bench);
+    assert_eq!(service.health().0, "OK");
+    bench.set_away(true);
+    assert!(service.reload().is_err());
+    assert!(service.health().0.contains("connection refused"), "{:?}", service.health());
+    assert_eq!(latest(&service, 1), Some(1));
+    bench.set_away(false);
+    service.reload().expect("reloads");
+    assert_eq!(service.health().0, "OK");
+}
+
+#[test]
+fn an_unknown_key_or_version_is_asked_for_once_and_found_when_it_exists() {
+    let bench = Bench::with(&[(1, 1, 1)]);
+    let service = service(&bench);
+    assert_eq!((latest(&service, 7), latest(&service, 7), latest(&service, 7)), (None, None, None));
+    assert_eq!(bench.questions(), 2, "three times no, asked for once");
+    bench.set(&[(1, 1, 1), (1, 3, 3), (8, 4, 8)]);
+    assert_eq!(latest(&service, 8), Some(4), "a key made after the start");
+    assert_eq!(bytes(&service, 1, 3), Some(vec![3; 32]), "a version made after the start");
+    assert_eq!(latest(&service, 1), Some(3));
+    assert_eq!(bytes(&service, 1, 2), None);
+    let asked = bench.questions();
+    assert_eq!(bytes(&service, 1, 2), None);
+    assert_eq!(bench.questions(), asked);
+    service.reload().expect("a reload after single finds");
+}
+
+#[test]
+fn a_flush_asks_again_for_what_was_absent() {
+    let bench = Bench::with(&[(1, 1, 1)]);
+    let service = service(&bench);
+    assert_eq!(latest(&service, 7), None);
+    bench.set(&[(1, 1, 1), (7, 1, 7)]);
+    service.reload().expect("reloads");
+    assert_eq!(latest(&service, 7), Some(1));
+}
+
+#[test]
+fn while_the_key_server_is_away_only_the_first_unknown_key_waits_for_it() {
+    let bench = Bench::with(&[(1, 1, 1)]);
+    let service = service(&bench);
+    bench.set_away(true);
+    for id in 10..60 {
+        assert_eq!(latest(&service, id), None);
+    }
+    assert_eq!(bench.questions(), 2);
+}
+
+#[test]
+fn a_version_found_alone_cannot_change_the_bytes_of_another() {
+    let bench = Bench::with(&[(1, 1, 1)]);
+    let service = service(&bench);
+    bench.set(&[(1, 1, 9), (1, 5, 5)]);
+    assert_eq!(bytes(&service, 1, 5), Some(vec![5; 32]));
+    assert_eq!(bytes(&service, 1, 1), Some(vec![1; 32]));
+    assert!(service.reload().is_err(), "the changed bytes come to light here");
+}
