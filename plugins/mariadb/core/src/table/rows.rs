@@ -1,0 +1,72 @@
+//! The rows: one for each version of each key. Never a byte of a key.
+
+use std::ffi::{c_int, c_void};
+use std::mem::transmute;
+use std::ptr::NonNull;
+
+use strongroom_plugin_abi::boundary::guard;
+use strongroom_plugin_abi::symbols;
+
+use super::field::{Columns, columns, store_record};
+use super::{COLUMNS, offsets};
+use crate::served;
+
+/// The `PROCESS` privilege, as for the server's own tables about encryption.
+const PROCESS: u64 = 1 << 8;
+
+/// `check_global_access(THD *, privilege_t, bool no_errors)`: true when the privilege is *missing*.
+type CheckGlobalAccess = unsafe extern "C" fn(thd: *mut c_void, privilege: u64, no_errors: bool) -> bool;
+
+/// Fills the table for one statement.
+///
+/// # Safety
+/// Called by the server, on the statement's thread, with the table to fill.
+pub(super) unsafe extern "C" fn fill(
+    thd: *mut c_void,
+    tables: *mut c_void,
+    _condition: *mut c_void,
+) -> c_int {
+    guard(1, || {
+        // SAFETY: `thd` is the statement's.
+        if unsafe { is_denied(thd) } {
+            return 1;
+        }
+        let Some(service) = served::service() else {
+            return 0;
+        };
+        let (Some(offsets), Some(store_record)) = (offsets::known(), store_record()) else {
+            return 0;
+        };
+        let Some(Columns { table, fields: [id_field, version_field, latest_field] }) =
+            columns::<{ COLUMNS.len() }>(tables, offsets)
+        else {
+            return 0;
+        };
+        let keys = service.snapshot();
+        for (id, version, _) in keys.iter() {
+            id_field.store(id.0);
+            version_field.store(version.number());
+            latest_field.store(u32::from(keys.latest(id) == Some(version)));
+            // SAFETY: `thd` is the statement's, and `table` the one whose columns were just filled.
+            if unsafe { store_record(thd, table) } != 0 {
+                return 1;
+            }
+        }
+        0
+    })
+}
+
+/// Whether the statement's user lacks the privilege; if so, the server has told the client.
+///
+/// # Safety
+/// `thd` is the statement's.
+unsafe fn is_denied(thd: *mut c_void) -> bool {
+    let Some(function) = symbols::find(c"_Z19check_global_accessP3THD11privilege_tb") else {
+        // A server that cannot be asked lets nobody see.
+        return true;
+    };
+    // SAFETY: the symbol is this function in every server that has it.
+    let check = unsafe { transmute::<NonNull<c_void>, CheckGlobalAccess>(function) };
+    // SAFETY: `thd` is the statement's.
+    unsafe { check(thd, PROCESS, false) }
+}
