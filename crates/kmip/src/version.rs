@@ -76,7 +76,8 @@ impl Span {
 
 /// A field that a version lacks and that a client of that version needs all the same.
 ///
-/// Encoding such a field is an error unless the payload says that the exception applies.
+/// Encoding such a field is an error unless the exception is named to `encode_allowing` of
+/// [`RequestMessage`](crate::RequestMessage::encode_allowing) or [`ResponseMessage`](crate::ResponseMessage::encode_allowing).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ClientException {
     /// The field.

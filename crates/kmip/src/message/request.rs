@@ -1,6 +1,6 @@
 //! Requests.
 
-use super::{MessageExtension, RequestHeader, RequestPayload, batch};
+use super::{MessageExtension, RequestHeader, RequestPayload, batch, batch::Batch};
 use crate::ttlv::{
     BrokenItem, DecodeError, EncodeError, Limits, MessageBytes, Reader, Tag, Unexpected, Wire, Writer,
 };
@@ -46,10 +46,7 @@ impl RequestMessage {
     /// # Errors
     /// A [`DecodeError`] with everything a server needs to answer in the right version, if that could be read.
     pub fn decode(message: &[u8], limits: &Limits) -> Result<Self, DecodeError> {
-        let tags = (Tag::RequestMessage, Tag::RequestHeader, Unexpected::Refuse);
-        let known = &[Tag::RequestHeader, Tag::BatchItem];
-        let (header, items) =
-            batch::decode(message, tags, limits, RequestHeader::decode, RequestItem::decode, known)?;
+        let (header, items) = batch::decode::<Self>(message, limits)?;
         Ok(Self { header, items })
     }
 
@@ -75,19 +72,34 @@ impl RequestMessage {
     }
 }
 
-impl RequestItem {
-    const TAGS: &[Tag] =
-        &[Tag::Operation, Tag::UniqueBatchItemID, Tag::RequestPayload, Tag::MessageExtension];
+impl Batch for RequestMessage {
+    const TAG: Tag = Tag::RequestMessage;
+    const HEADER: Tag = Tag::RequestHeader;
+    const UNEXPECTED: Unexpected = Unexpected::Refuse;
+    type Header = RequestHeader;
+    type Item = RequestItem;
 
-    fn decode(reader: &mut Reader<'_>, broken: &mut BrokenItem) -> Result<Self, DecodeError> {
-        reader.structure(Tag::BatchItem, Self::TAGS, |reader| {
+    fn decode_header(
+        reader: &mut Reader<'_>,
+        version: &mut Option<ProtocolVersion>,
+    ) -> Result<(RequestHeader, u32), DecodeError> {
+        RequestHeader::decode(reader, version)
+    }
+
+    fn decode_item(reader: &mut Reader<'_>, broken: &mut BrokenItem) -> Result<RequestItem, DecodeError> {
+        reader.structure(Tag::BatchItem, RequestItem::TAGS, |reader| {
             let operation = *broken.operation.insert(Operation::decode(Tag::Operation, reader)?);
             broken.batch_id = Wire::decode(Tag::UniqueBatchItemID, reader)?;
             let payload = RequestPayload::decode(operation, reader)?;
             let extensions = Wire::decode(Tag::MessageExtension, reader)?;
-            Ok(Self { batch_id: broken.batch_id.take(), payload, extensions })
+            Ok(RequestItem { batch_id: broken.batch_id.take(), payload, extensions })
         })
     }
+}
+
+impl RequestItem {
+    const TAGS: &[Tag] =
+        &[Tag::Operation, Tag::UniqueBatchItemID, Tag::RequestPayload, Tag::MessageExtension];
 
     fn encode(&self, writer: &mut Writer) -> Result<(), EncodeError> {
         writer.structure(Tag::BatchItem, |writer| {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{MessageExtension, ResponseHeader, ResponsePayload, batch};
+use super::{MessageExtension, ResponseHeader, ResponsePayload, batch, batch::Batch};
 use crate::ttlv::{
     BrokenItem, DateTime, DecodeError, EncodeError, Limits, MessageBytes, Reader, Tag, Unexpected, Wire,
     Writer,
@@ -104,10 +104,7 @@ impl ResponseMessage {
     /// # Errors
     /// When the bytes are not a response, or exceed the limits.
     pub fn decode(message: &[u8], limits: &Limits) -> Result<Self, DecodeError> {
-        let tags = (Tag::ResponseMessage, Tag::ResponseHeader, Unexpected::Skip);
-        let known = &[Tag::ResponseHeader, Tag::BatchItem];
-        let (header, items) =
-            batch::decode(message, tags, limits, ResponseHeader::decode, ResponseItem::decode, known)?;
+        let (header, items) = batch::decode::<Self>(message, limits)?;
         Ok(Self { header, items })
     }
 
@@ -133,20 +130,22 @@ impl ResponseMessage {
     }
 }
 
-impl ResponseItem {
-    const TAGS: &[Tag] = &[
-        Tag::Operation,
-        Tag::UniqueBatchItemID,
-        Tag::ResultStatus,
-        Tag::ResultReason,
-        Tag::ResultMessage,
-        Tag::AsynchronousCorrelationValue,
-        Tag::ResponsePayload,
-        Tag::MessageExtension,
-    ];
+impl Batch for ResponseMessage {
+    const TAG: Tag = Tag::ResponseMessage;
+    const HEADER: Tag = Tag::ResponseHeader;
+    const UNEXPECTED: Unexpected = Unexpected::Skip;
+    type Header = ResponseHeader;
+    type Item = ResponseItem;
 
-    fn decode(reader: &mut Reader<'_>, broken: &mut BrokenItem) -> Result<Self, DecodeError> {
-        reader.structure(Tag::BatchItem, Self::TAGS, |reader| {
+    fn decode_header(
+        reader: &mut Reader<'_>,
+        version: &mut Option<ProtocolVersion>,
+    ) -> Result<(ResponseHeader, u32), DecodeError> {
+        ResponseHeader::decode(reader, version)
+    }
+
+    fn decode_item(reader: &mut Reader<'_>, broken: &mut BrokenItem) -> Result<ResponseItem, DecodeError> {
+        reader.structure(Tag::BatchItem, ResponseItem::TAGS, |reader| {
             let operation: Option<Operation> = Wire::decode(Tag::Operation, reader)?;
             broken.operation = operation;
             broken.batch_id = Wire::decode(Tag::UniqueBatchItemID, reader)?;
@@ -169,9 +168,22 @@ impl ResponseItem {
             };
             let extensions = Wire::decode(Tag::MessageExtension, reader)?;
             let batch_id = broken.batch_id.take();
-            Ok(Self { operation, batch_id, result, asynchronous_correlation_value, extensions })
+            Ok(ResponseItem { operation, batch_id, result, asynchronous_correlation_value, extensions })
         })
     }
+}
+
+impl ResponseItem {
+    const TAGS: &[Tag] = &[
+        Tag::Operation,
+        Tag::UniqueBatchItemID,
+        Tag::ResultStatus,
+        Tag::ResultReason,
+        Tag::ResultMessage,
+        Tag::AsynchronousCorrelationValue,
+        Tag::ResponsePayload,
+        Tag::MessageExtension,
+    ];
 
     fn encode(&self, writer: &mut Writer) -> Result<(), EncodeError> {
         writer.structure(Tag::BatchItem, |writer| {

@@ -90,3 +90,6 @@ pub struct DateTime(pub i64);
 /// A span of time in seconds (KMIP 1.4 §9.1.1.4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Interval(pub u32);
+
+#[cfg(test)]
+mod tests;

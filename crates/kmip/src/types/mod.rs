@@ -54,7 +54,7 @@ macro_rules! enumeration {
             }
 
             /// The versions that have it; `None` for a value the specification does not define.
-            #[allow(unused_mut, unused_assignments)]
+            #[allow(unused_mut, unused_assignments, clippy::manual_range_patterns)]
             pub const fn span(self) -> Option<$crate::version::Span> {
                 match self.0 {
                     $($($number)|* => {
