@@ -51,6 +51,8 @@ pub enum Cause {
     NotTried,
     /// No address belongs to the host name.
     NameNotFound,
+    /// The resolver failed, in its words.
+    NameFailed(String),
     /// The host name is not in the hosts file, and this process may ask no other resolver
     /// (see [`Resolution`](crate::connect::Resolution)).
     NameNeedsResolver,
@@ -166,6 +168,9 @@ impl fmt::Display for Cause {
             ),
             Self::NameNotFound => {
                 f.write_str("the host name has no address; check its spelling and the resolver (getent hosts NAME)")
+            }
+            Self::NameFailed(detail) => {
+                write!(f, "{detail}; check the host name's spelling and the resolver (getent hosts NAME)")
             }
             Self::NameNeedsResolver => f.write_str(
                 "the host name is not in /etc/hosts, and a resolver cannot be asked from here; write the address, or add the name to /etc/hosts",

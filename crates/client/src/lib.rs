@@ -1,5 +1,6 @@
 //! Blocking KMIP sessions over mutual TLS.
 pub mod address;
+pub mod connect;
 pub mod endpoint_dir;
 pub mod error;
 pub mod key_file;

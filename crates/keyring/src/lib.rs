@@ -1,5 +1,21 @@
-//! A database's keys, wherever they are kept.
+//! A database's keys, wherever they are kept. This crate knows no database's binary interface and no disk format.
 //!
-//! - [`versions`]: keys by id and version, as MariaDB sees them.
+//! - [`service`]: the keyring service as MySQL has it: keys by id and owner;
+//! - [`versions`]: keys as MariaDB has them: by id and version;
+//! - [`backend`]: where the service's keys are kept;
+//! - [`name`]: what keys are called there.
+//!
+//! Two rules hold throughout. That a key is absent is an answer, while an [`Error`] means that nobody knows; nothing makes a key because
+//! of either. And a change whose answer was lost is looked for before anybody is told that it failed.
 
+pub mod backend;
+pub mod error;
+pub mod key;
+pub mod name;
+pub mod service;
 pub mod versions;
+
+pub use error::Error;
+pub use key::{Description, Key, KeyKind};
+pub use name::KeyName;
+pub use service::Keyring;

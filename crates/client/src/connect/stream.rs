@@ -1,0 +1,190 @@
+//! One TLS session over TCP, of which every system call ends by the caller's deadline.
+
+use std::io::{self, Read, Write};
+use std::net::TcpStream;
+use std::sync::Arc;
+
+use rustix::net::{RecvFlags, recv};
+use rustls::{ClientConfig, ClientConnection};
+use rustls_pki_types::{CertificateDer, ServerName};
+use zeroize::Zeroizing;
+
+use super::deadline::Deadline;
+use super::tls::cause;
+use crate::address::{Host, ServerAddress};
+use crate::error::{Cause, Step};
+
+/// An established session. It belongs to the process that made it: after a `fork` the child must drop its copy, which sends
+/// nothing and so leaves the parent's session alone.
+pub(crate) struct Stream {
+    tls: ClientConnection,
+    tcp: TcpStream,
+    process: u32,
+}
+
+/// Why no message was received.
+#[derive(Debug)]
+pub(crate) enum ReceiveFault<E> {
+    /// The session failed.
+    Session(Step, Cause),
+    /// The first bytes announce no message that can be taken.
+    Framing(E),
+}
+
+impl Stream {
+    /// The TLS handshake on a fresh connection.
+    pub(crate) fn handshake(
+        tcp: TcpStream,
+        config: &Arc<ClientConfig>,
+        server: &ServerAddress,
+        deadline: Deadline,
+    ) -> Result<Self, Cause> {
+        let name = match server.host() {
+            Host::Address(address) => ServerName::IpAddress((*address).into()),
+            Host::Name(name) => {
+                ServerName::try_from(name.clone()).map_err(|error| Cause::Tls(error.to_string()))?
+            }
+        };
+        let tls =
+            ClientConnection::new(Arc::clone(config), name).map_err(|error| Cause::Tls(error.to_string()))?;
+        let mut stream = Self { tls, tcp, process: std::process::id() };
+        let mut socket = Timed { tcp: &stream.tcp, deadline };
+        while stream.tls.is_handshaking() {
+            stream.tls.complete_io(&mut socket).map_err(|error| cause(&error, deadline))?;
+        }
+        // What the last flight left to write, such as our Finished.
+        while stream.tls.wants_write() {
+            stream.tls.write_tls(&mut socket).map_err(|error| cause(&error, deadline))?;
+        }
+        Ok(stream)
+    }
+
+    /// Sends one message.
+    ///
+    /// # Errors
+    /// The peer cannot have received all of the message, and so cannot have acted on it.
+    pub(crate) fn send(&mut self, message: &[u8], deadline: Deadline) -> Result<(), Cause> {
+        let mut socket = Timed { tcp: &self.tcp, deadline };
+        rustls::Stream::new(&mut self.tls, &mut socket)
+            .write_all(message)
+            .and_then(|()| {
+                while self.tls.wants_write() {
+                    self.tls.write_tls(&mut socket)?;
+                }
+                Ok(())
+            })
+            .map_err(|error| cause(&error, deadline))
+    }
+
+    /// Receives one message: its first eight bytes, then as many as `length` reads out of them.
+    pub(crate) fn receive<E>(
+        &mut self,
+        deadline: Deadline,
+        length: impl FnOnce(&[u8; 8]) -> Result<usize, E>,
+    ) -> Result<Zeroizing<Vec<u8>>, ReceiveFault<E>> {
+        let mut head = [0; 8];
+        self.read_exact(&mut head, deadline)?;
+        let length = length(&head).map_err(ReceiveFault::Framing)?.max(head.len());
+        let mut message = Zeroizing::new(vec![0; length]);
+        message[..head.len()].copy_from_slice(&head);
+        self.read_exact(&mut message[head.len()..], deadline)?;
+        Ok(message)
+    }
+
+    fn read_exact<E>(&mut self, buffer: &mut [u8], deadline: Deadline) -> Result<(), ReceiveFault<E>> {
+        let mut socket = Timed { tcp: &self.tcp, deadline };
+        rustls::Stream::new(&mut self.tls, &mut socket).read_exact(buffer).map_err(|error| {
+            let cause = cause(&error, deadline);
+            // With TLS 1.3 the verdict on our certificate comes only now.
+            let step = match cause {
+                Cause::OurCertificateRefused(_) | Cause::NotTls | Cause::Tls(_) => Step::Tls,
+                _ => Step::Kmip,
+            };
+            ReceiveFault::Session(step, cause)
+        })
+    }
+
+    /// Whether a request can be sent: the session is this process's own, and the peer has not ended it meanwhile.
+    pub(crate) fn is_usable(&mut self) -> bool {
+        if self.process != std::process::id() {
+            return false;
+        }
+        loop {
+            match recv(&self.tcp, &mut [0_u8; 1][..], RecvFlags::PEEK | RecvFlags::DONTWAIT) {
+                Err(rustix::io::Errno::AGAIN) => return true,
+                // Something came without a request: a session ticket is harmless, anything else ends the session.
+                Ok((_, 1)) => {
+                    if self.tls.read_tls(&mut &self.tcp).is_err() {
+                        return false;
+                    }
+                    match self.tls.process_new_packets() {
+                        Ok(state) if !state.peer_has_closed() && state.plaintext_bytes_to_read() == 0 => {}
+                        _ => return false,
+                    }
+                }
+                Err(rustix::io::Errno::INTR) => {}
+                _ => return false,
+            }
+        }
+    }
+
+    /// The TLS version and cipher suite, in the words of their standards: `TLSv1.3`, `TLS13_AES_256_GCM_SHA384`.
+    pub(crate) fn parameters(&self) -> (String, String) {
+        let version = self.tls.protocol_version().map_or_else(String::new, |v| {
+            v.as_str().map_or_else(|| format!("{v:?}"), |name| name.replace('_', "."))
+        });
+        let suite =
+            self.tls.negotiated_cipher_suite().map_or_else(String::new, |s| format!("{:?}", s.suite()));
+        (version, suite)
+    }
+
+    /// The certificate that the server showed.
+    pub(crate) fn peer_certificate(&self) -> Option<&CertificateDer<'static>> {
+        self.tls.peer_certificates().and_then(<[_]>::first)
+    }
+}
+
+impl Drop for Stream {
+    fn drop(&mut self) {
+        // A child that inherited the session by fork keeps silent: one alert from it would end the parent's session.
+        if self.process == std::process::id() && self.tcp.set_nonblocking(true).is_ok() {
+            self.tls.send_close_notify();
+            let _ = self.tls.write_tls(&mut &self.tcp);
+        }
+    }
+}
+
+/// A socket of which every call is given no more than the time that is left.
+struct Timed<'a> {
+    tcp: &'a TcpStream,
+    deadline: Deadline,
+}
+
+impl Read for Timed<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            self.tcp.set_read_timeout(Some(self.deadline.for_system_call()?))?;
+            match (&mut &*self.tcp).read(buffer) {
+                // The time that a signal interrupted is not given again.
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                result => return result,
+            }
+        }
+    }
+}
+
+impl Write for Timed<'_> {
+    fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
+        loop {
+            self.tcp.set_write_timeout(Some(self.deadline.for_system_call()?))?;
+            match (&mut &*self.tcp).write(buffer) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                result => return result,
+            }
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,88 @@
+//! Why a keyring operation was not done.
+
+use std::fmt;
+
+use crate::key::KeyKind;
+
+/// Why a keyring operation was not done. That a key is absent is an answer, and not among these.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Error {
+    /// The back end could not be asked, or refused, or it is not known what became of a change.
+    BackEnd(strongroom_client::Error),
+    /// There is a key of this name already; nothing was changed.
+    Exists {
+        /// The key's name in the back end.
+        name: String,
+    },
+    /// Several objects have this name, and it is not known which is meant.
+    Ambiguous {
+        /// The name in the back end.
+        name: String,
+        /// Their unique identifiers.
+        identifiers: Vec<String>,
+    },
+    /// Keys of this type are not kept. Holds the type's name as it was asked for.
+    TypeNotKept(String),
+    /// Keys of this type cannot have this length.
+    Length {
+        /// The type.
+        kind: KeyKind,
+        /// The length asked for, in bytes.
+        bytes: usize,
+    },
+    /// The object exists, and is no key or secret in the clear.
+    NotReadable {
+        /// The name in the back end.
+        name: String,
+    },
+    /// The system's random generator failed.
+    Random,
+}
+
+impl From<strongroom_client::Error> for Error {
+    fn from(error: strongroom_client::Error) -> Self {
+        Self::BackEnd(error)
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::BackEnd(error) => error.fmt(f),
+            Self::Exists { name } => {
+                write!(f, "a key named {name:?} exists already; remove it first, or choose another id")
+            }
+            Self::Ambiguous { name, identifiers } => write!(
+                f,
+                "{} objects are named {name:?} ({}); destroy those that were never used",
+                identifiers.len(),
+                identifiers.join(", ")
+            ),
+            Self::TypeNotKept(kind) => write!(f, "keys of type {kind:?} are not kept; AES and SECRET are"),
+            Self::Length { kind: KeyKind::Aes, bytes } => {
+                write!(f, "an AES key cannot have {bytes} bytes; 16, 24 and 32 are possible")
+            }
+            Self::Length { kind: KeyKind::Secret, bytes } => {
+                write!(
+                    f,
+                    "a secret cannot have {bytes} bytes; 1 to {} are possible",
+                    crate::key::MAX_SECRET_BYTES
+                )
+            }
+            Self::NotReadable { name } => {
+                write!(f, "the object named {name:?} is not a key or secret in the clear")
+            }
+            Self::Random => f.write_str("the system's random generator failed"),
+        }
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::BackEnd(error) => Some(error),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! The keyring service: what a database asks of its keyring, whatever the back end.
+
+use aws_lc_rs::rand;
+use strongroom_secret::KeyMaterial;
+
+use crate::backend::Backend;
+use crate::error::Error;
+use crate::key::{Description, Key, KeyKind};
+use crate::name::KeyName;
+
+/// A database's keyring over a back end.
+pub struct Keyring {
+    backend: Box<dyn Backend>,
+}
+
+impl Keyring {
+    /// A keyring over this back end.
+    pub fn new(backend: impl Backend + 'static) -> Self {
+        Self { backend: Box::new(backend) }
+    }
+
+    /// Makes a key of `bytes` bytes. An AES key's bytes are drawn by the back end, so that they have been nowhere else; those of a
+    /// secret are drawn here.
+    ///
+    /// # Errors
+    /// [`Error::Exists`] when there is a key of this name, which is then unchanged; [`Error::Length`].
+    pub fn generate(&self, name: &KeyName, kind: KeyKind, bytes: usize) -> Result<(), Error> {
+        kind.check(bytes)?;
+        match kind {
+            KeyKind::Aes => self.backend.create(name, bytes),
+            KeyKind::Secret => {
+                let material =
+                    KeyMaterial::try_fill(bytes, |buffer| rand::fill(buffer)).map_err(|_| Error::Random)?;
+                self.backend.register(name, kind, &material)
+            }
+        }
+    }
+
+    /// Keeps a key that was made elsewhere.
+    ///
+    /// # Errors
+    /// [`Error::Exists`] when there is a key of this name, which is then unchanged; [`Error::Length`].
+    pub fn store(&self, name: &KeyName, kind: KeyKind, material: &KeyMaterial) -> Result<(), Error> {
+        kind.check(material.len())?;
+        self.backend.register(name, kind, material)
+    }
+
+    /// The key with its bytes; `None` when the back end says that there is none.
+    ///
+    /// # Errors
+    /// [`Error`]: it is not known whether there is such a key.
+    pub fn fetch(&self, name: &KeyName) -> Result<Option<Key>, Error> {
+        self.backend.fetch(name)
+    }
+
+    /// Type and length without the bytes; `None` when the back end says that there is no such key.
+    ///
+    /// # Errors
+    /// [`Error`]: it is not known whether there is such a key.
+    pub fn describe(&self, name: &KeyName) -> Result<Option<Description>, Error> {
+        self.backend.describe(name)
+    }
+
+    /// Destroys a key; `false` when there was none. The name is free again.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub fn remove(&self, name: &KeyName) -> Result<bool, Error> {
+        self.backend.remove(name)
+    }
+
+    /// Every key, in the order of owner-less names first, then by name.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub fn list(&self) -> Result<Vec<Description>, Error> {
+        let mut keys = self.backend.list()?;
+        keys.sort_by(|a, b| {
+            (a.name.owner(), a.name.id(), &a.identifier).cmp(&(b.name.owner(), b.name.id(), &b.identifier))
+        });
+        Ok(keys)
+    }
+}
