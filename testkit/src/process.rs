@@ -10,7 +10,7 @@ use std::sync::{OnceLock, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process, kill_process_group};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, kill_process_group, waitid};
 
 /// What to start: a program, its arguments and environment, and the file that takes its output and errors.
 #[derive(Debug, Clone)]
@@ -51,7 +51,7 @@ impl Launch {
     /// Starts it in a process group of its own, with standard input from `/dev/null`.
     ///
     /// # Errors
-    /// When the program or its log cannot be opened.
+    /// When the log cannot be opened. A program that cannot be run ends at once and says so in the log.
     pub fn start(self) -> io::Result<Process> {
         let log = self.log.clone();
         let child = spawner(self)?;
@@ -61,11 +61,15 @@ impl Launch {
     fn spawn(&self) -> io::Result<Child> {
         let output = OpenOptions::new().create(true).append(true).open(&self.log)?;
         let errors: File = output.try_clone()?;
-        // setpriv asks the kernel to kill the server with the thread that started it, so that a test process which
-        // is itself killed (a runner's time limit, Ctrl-C) leaves nothing behind. It then becomes the server.
+        // setpriv asks the kernel to kill the server with the thread that started it, so that a test process which is
+        // itself killed (a runner's time limit, Ctrl-C) leaves nothing behind. The shell gives up when that thread has
+        // ended before the kernel was asked. Both then become the server, with the same process id.
         let mut command = if Path::new(SETPRIV).exists() {
             let mut command = Command::new(SETPRIV);
-            command.args(["--pdeathsig", "KILL", "--"]).arg(&self.program);
+            command
+                .args(["--pdeathsig", "KILL", "--", "/bin/sh", "-c", UNLESS_ORPHANED, "sh"])
+                .arg(std::process::id().to_string())
+                .arg(&self.program);
             command
         } else {
             Command::new(&self.program)
@@ -82,6 +86,7 @@ impl Launch {
 }
 
 const SETPRIV: &str = "/usr/bin/setpriv";
+const UNLESS_ORPHANED: &str = r#"[ "$PPID" = "$1" ] || exit 1; shift; exec "$@""#;
 
 /// Starts children from one thread that lives as long as the test process: the parent-death signal follows the
 /// thread that forked, and a test's own threads may end before its servers do.
@@ -127,10 +132,17 @@ impl Process {
         fs::read(&self.log).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default()
     }
 
-    /// How it ended, if it has.
+    /// How it ended, if it has. Whatever helpers it left are killed then.
     pub fn ended(&mut self) -> Option<ExitStatus> {
-        if self.ended.is_none() {
-            self.ended = self.child.try_wait().ok().flatten();
+        if self.ended.is_none()
+            && let Some(pid) = self.pid()
+        {
+            // Seen but not yet reaped, so that its id still names its group and nobody else's.
+            let seen = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+            if let Ok(Some(_)) = waitid(WaitId::Pid(pid), seen) {
+                let _ = kill_process_group(pid, Signal::KILL);
+                self.ended = self.child.wait().ok();
+            }
         }
         self.ended
     }

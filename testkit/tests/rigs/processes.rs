@@ -1,5 +1,6 @@
+use std::io::{BufRead, BufReader};
 use std::net::{TcpListener, TcpStream};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use strongroom_testkit::folder::Scratch;
@@ -76,4 +77,41 @@ fn a_reserved_port_is_free_and_given_only_once() {
     let listener = TcpListener::bind(ports[0].address()).expect("nothing listens there");
     assert!(TcpStream::connect(ports[0].address()).is_ok());
     drop(listener);
+}
+
+/// Does nothing by itself: the next test runs it in a process of its own and kills that.
+#[test]
+fn killed_while_its_server_runs() {
+    if std::env::var_os("STRONGROOM_RIGS_WAIT_TO_BE_KILLED").is_some() {
+        let scratch = Scratch::new("process");
+        let process = Launch::new("/bin/sleep", scratch.path().join("log")).arg("600").start();
+        let process = process.expect("it starts");
+        println!("server {}", process.id());
+        loop {
+            std::thread::park();
+        }
+    }
+}
+
+/// A test runner kills what takes too long, and then no destructor runs.
+#[test]
+fn a_killed_test_leaves_no_server_behind() {
+    let scratch = Scratch::new("process");
+    let mut test = Command::new(std::env::current_exe().expect("a process knows its program"))
+        .args(["--exact", "processes::killed_while_its_server_runs", "--nocapture"])
+        .env("STRONGROOM_RIGS_WAIT_TO_BE_KILLED", "yes")
+        .env("STRONGROOM_TESTKIT", scratch.path())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("this program can be run");
+    let lines = BufReader::new(test.stdout.take().expect("it is piped")).lines();
+    let server: u32 = lines
+        .map_while(Result::ok)
+        .find_map(|line| line.strip_prefix("server ").and_then(|pid| pid.parse().ok()))
+        .expect("it says which process is its server");
+    assert!(exists(server));
+    test.kill().expect("it can be killed");
+    test.wait().expect("it has ended");
+    let gone = wait_until(Duration::from_secs(10), || (!exists(server)).then_some(()));
+    assert!(gone.is_some(), "process {server} has outlived its test");
 }
