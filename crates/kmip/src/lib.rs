@@ -8,7 +8,8 @@
 //! - [`attribute`]: attributes, typed, in the encodings of 1.x and 2.x, and the table of what may be done with them;
 //! - [`object`]: managed objects and key blocks;
 //! - [`message`]: requests and responses;
-//! - [`operation`]: the payloads.
+//! - [`operation`]: the payloads;
+//! - [`fragment`]: attributes and objects on their own, for who keeps them.
 //!
 //! Two rules hold everywhere. Decoding accepts what any version knows, in the specification's order. Encoding writes for the version
 //! in the message's header, and what that version lacks is an [`EncodeError`](ttlv::EncodeError) that names it, never a silent
@@ -16,6 +17,7 @@
 #![forbid(unsafe_code)]
 
 pub mod attribute;
+pub mod fragment;
 pub mod message;
 pub mod object;
 pub mod operation;
