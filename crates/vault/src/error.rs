@@ -5,7 +5,9 @@ use std::io;
 use std::path::PathBuf;
 
 use crate::audit::AuditError;
-use crate::barrier::SealError;
+use crate::barrier::{KeyringError, SealError};
+use crate::ca::CaError;
+use crate::root_key::SlotError;
 use crate::store::{RecordId, RecordKind, StoreError};
 
 /// The vault could not do what was asked.
@@ -41,9 +43,65 @@ pub enum Error {
         /// The record that was rolled back, where it can be told.
         suspect: Option<RecordId>,
     },
+    /// Integrity: a record opens, but is not what it should be.
+    Content {
+        /// Which one.
+        id: RecordId,
+        /// What is wrong.
+        detail: String,
+    },
+    /// Integrity: a record that every vault has is missing.
+    Missing {
+        /// Which one.
+        what: &'static str,
+    },
+    /// Integrity: the keyring in the store does not open with the root key.
+    Keyring(KeyringError),
+    /// Integrity: `vault.json` and the store belong to different vaults.
+    Mismatch {
+        /// The vault's directory.
+        dir: PathBuf,
+    },
+    /// Integrity: `vault.json` cannot be understood.
+    Metadata {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        detail: String,
+    },
+    /// The caller: the vault was made by a newer release.
+    NewerFormat {
+        /// The file that says so.
+        path: PathBuf,
+        /// Its format.
+        found: u32,
+        /// The newest format that this release knows.
+        known: u32,
+    },
+    /// The caller: there is no vault in the directory.
+    NotAVault {
+        /// The directory.
+        dir: PathBuf,
+    },
+    /// The caller: a vault cannot be made in a directory that is in use.
+    Exists {
+        /// The directory.
+        dir: PathBuf,
+    },
+    /// The caller: another process serves this vault.
+    InUse {
+        /// The vault's directory.
+        dir: PathBuf,
+    },
+    /// Key: the root key was not recovered.
+    Slot(SlotError),
+    /// A certificate could not be made or used.
+    Ca(CaError),
     /// The vault is closing.
     Closed,
 }
+
+const RESTORE: &str = "restore the vault's whole directory from one backup";
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -54,11 +112,47 @@ impl fmt::Display for Error {
             Self::Record { id, fault, .. } => write!(f, "record {id} cannot be used: {fault}"),
             Self::Head(fault) => write!(f, "the seal over the set of records cannot be used: {fault}"),
             Self::RecordSet { suspect: Some(id) } => {
-                write!(f, "record {id} was rolled back to an earlier version behind the vault's back")
+                write!(
+                    f,
+                    "record {id} was rolled back to an earlier version behind the vault's back; {RESTORE}"
+                )
             }
             Self::RecordSet { suspect: None } => {
-                write!(f, "records were dropped, added or rolled back behind the vault's back")
+                write!(f, "records were dropped, added or rolled back behind the vault's back; {RESTORE}")
             }
+            Self::Content { id, detail } => write!(f, "record {id} is damaged: {detail}; {RESTORE}"),
+            Self::Missing { what } => write!(f, "the store lacks the {what}; {RESTORE}"),
+            Self::Keyring(error) => write!(f, "the vault's keyring cannot be used: {error}; {RESTORE}"),
+            Self::Mismatch { dir } => {
+                write!(
+                    f,
+                    "vault.json and store.sqlite in {} belong to different vaults; {RESTORE}",
+                    dir.display()
+                )
+            }
+            Self::Metadata { path, detail } => {
+                write!(f, "{} cannot be understood: {detail}; restore it from a backup", path.display())
+            }
+            Self::NewerFormat { path, found, known } => write!(
+                f,
+                "{} has format {found}, and this release knows formats up to {known}; use the release that wrote it",
+                path.display()
+            ),
+            Self::NotAVault { dir } => {
+                write!(
+                    f,
+                    "there is no vault in {0}; make one with: strongroom vault init --dir {0}",
+                    dir.display()
+                )
+            }
+            Self::Exists { dir } => {
+                write!(f, "{} is not empty; nothing was changed, choose another directory", dir.display())
+            }
+            Self::InUse { dir } => {
+                write!(f, "another process uses the vault in {}; stop it first", dir.display())
+            }
+            Self::Slot(error) => error.fmt(f),
+            Self::Ca(error) => error.fmt(f),
             Self::Closed => write!(f, "the vault is closing; try again when it runs"),
         }
     }
@@ -71,7 +165,9 @@ impl std::error::Error for Error {
             Self::Audit(error) => Some(error),
             Self::File { source, .. } => Some(source),
             Self::Record { fault, .. } | Self::Head(fault) => Some(fault),
-            Self::RecordSet { .. } | Self::Closed => None,
+            Self::Slot(error) => Some(error),
+            Self::Ca(error) => Some(error),
+            _ => None,
         }
     }
 }
@@ -85,5 +181,17 @@ impl From<StoreError> for Error {
 impl From<AuditError> for Error {
     fn from(error: AuditError) -> Self {
         Self::Audit(error)
+    }
+}
+
+impl From<SlotError> for Error {
+    fn from(error: SlotError) -> Self {
+        Self::Slot(error)
+    }
+}
+
+impl From<CaError> for Error {
+    fn from(error: CaError) -> Self {
+        Self::Ca(error)
     }
 }

@@ -16,12 +16,23 @@
 
 pub mod audit;
 pub mod barrier;
+pub mod ca;
 pub mod clock;
 pub mod config;
 pub mod endpoint;
+pub mod enrolment;
 pub mod error;
+pub mod layout;
+pub mod listener;
+mod objects;
+mod operations;
+mod policy;
+pub mod root_key;
+mod session;
+mod secret_text;
 pub mod store;
 pub mod vault;
 
 pub use error::Error;
+pub use secret_text::SecretText;
 pub use vault::Vault;

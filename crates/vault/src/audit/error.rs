@@ -122,7 +122,7 @@ impl fmt::Display for AuditError {
             Self::StoreRolledBack { store, journal } => write!(
                 f,
                 "the store is an old copy: it ends with change {store}, the audit journal with change {journal}; \
-                 put the right store in place, or accept the loss explicitly"
+                 put back the store that belongs to this journal, or restore the vault's whole directory from one backup"
             ),
             Self::Behind { store, journal } => write!(
                 f,

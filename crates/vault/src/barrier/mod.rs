@@ -17,5 +17,6 @@ pub use keyring::{Keyring, KeyringError, WrappedKeyring};
 pub use records::{
     Change, CommitError, Found, IntegrityReport, Pending, Record, Records, Scope, Term, Write,
 };
+pub(crate) use seal::SEALS_PER_KEY_AIM;
 pub use seal::{Barrier, Opened, RecordAddress, SealError, Sealed, VaultId, random};
 pub use set_hash::SetDelta;

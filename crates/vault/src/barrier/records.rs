@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 
 use super::{Barrier, Opened, RecordAddress, SealError, Sealed, SetDelta};
 use crate::Error;
-use crate::audit::{Event, Journal};
+use crate::audit::{AuditError, Event, Journal};
 use crate::store::{
     AdvanceHead, AfterCommit, ChangeNumber, CommitFailure, Conflict, Expected, Head, Page, PendingCommit,
     RecordId, RecordKind, RecordVersion, SealedChange, SealedRecord, SealedWrite, Sequence, Store,
@@ -163,7 +163,8 @@ impl Records {
         let sealer = Arc::clone(&barrier);
         let advance = Arc::new(move |head: &Head, change, delta: &SetDelta| {
             let last = HeadContent::open(&sealer, head)?;
-            HeadContent { sum: last.sum.plus(*delta), seals: sealer.seals() + 1 }.seal(&sealer, change)
+            let (key, seals) = (sealer.current_key(), sealer.seals() + 1);
+            HeadContent { sum: last.sum.plus(*delta), key, seals }.seal(&sealer, change)
         });
         Self { store, barrier, journal, advance }
     }
@@ -269,7 +270,8 @@ impl Records {
         if sum != expected.sum {
             return Err(Error::RecordSet { suspect: self.name_rolled_back(expected.sum.minus(sum), &seen) });
         }
-        Ok(IntegrityReport { records: seen.len() as u64, change: head.change, seals: expected.seals })
+        let seals = if expected.key == self.barrier.current_key() { expected.seals } else { 0 };
+        Ok(IntegrityReport { records: seen.len() as u64, change: head.change, seals })
     }
 
     /// Looks for the one record whose rollback, or whose removal, explains the difference between the sums.
@@ -287,6 +289,35 @@ impl Records {
                 .any(|later| later.minus(here) == missing)
                 .then_some(id)
         })
+    }
+
+    /// Journals the changes that were made but that the journal lacks, as after a crash.
+    ///
+    /// # Errors
+    /// [`Error::Audit`] when the journal and the store do not belong together; [`Error::Store`]; [`Error::Record`].
+    pub(crate) fn replay_outbox(&self) -> Result<(), Error> {
+        let last = self.store.head()?.change;
+        let journaled = ChangeNumber(self.journal.position().through);
+        if journaled > last {
+            return Err(AuditError::StoreRolledBack { store: last.0, journal: journaled.0 }.into());
+        }
+        let waiting = self.store.outbox()?;
+        // A change leaves the outbox when the journal has it for good.
+        let has_left = waiting.first().map_or(last.0, |(first, _)| first.0.saturating_sub(1));
+        if journaled.0 < has_left {
+            return Err(AuditError::Behind { store: has_left, journal: journaled.0 }.into());
+        }
+        for (change, sealed) in waiting.into_iter().filter(|(change, _)| *change > journaled) {
+            let bodies = self.barrier.open(&OUTBOX_ADDRESS, &sealed).map_err(|fault| Error::Record {
+                kind: OUTBOX_ADDRESS.kind,
+                id: OUTBOX_ADDRESS.id,
+                fault,
+            })?;
+            self.journal.append_change(change, bodies.as_bytes());
+        }
+        let durable = self.journal.sync()?;
+        self.store.journaled(ChangeNumber(durable.through));
+        Ok(())
     }
 
     fn seal_change(
@@ -341,16 +372,17 @@ impl Records {
 }
 
 /// Entries wait in the outbox for a moment only; they carry their change's number in the journal.
-pub(super) const OUTBOX_ADDRESS: RecordAddress = RecordAddress {
+const OUTBOX_ADDRESS: RecordAddress = RecordAddress {
     kind: RecordKind::OUTBOX,
     id: WalletId::SYSTEM.0,
     wallet: WalletId::SYSTEM,
     version: RecordVersion::FIRST,
 };
 
-/// What the sealed head holds: the sum (32), then the seals of the current data key (8, big-endian).
+/// What the sealed head holds: the sum (32), the number of the current data key (4) and its seals so far (8).
 struct HeadContent {
     sum: SetDelta,
+    key: u32,
     seals: u64,
 }
 
@@ -369,17 +401,20 @@ impl HeadContent {
         let Some(sealed) = &head.sealed else {
             // A store in which nothing was ever committed. One that lost its head cannot pretend to be new, because
             // the journal knows the number of the last change.
-            return Ok(Self { sum: SetDelta::default(), seals: 0 });
+            return Ok(Self { sum: SetDelta::default(), key: 0, seals: 0 });
         };
         let opened = barrier.open(&Self::address(head.change), sealed)?;
-        let (sum, seals) = opened.as_bytes().split_first_chunk::<32>().ok_or(SealError::Malformed)?;
+        let content: &[u8; 44] = opened.as_bytes().try_into().map_err(|_| SealError::Malformed)?;
+        let (sum, rest) = content.split_first_chunk::<32>().ok_or(SealError::Malformed)?;
+        let (key, seals) = rest.split_first_chunk::<4>().ok_or(SealError::Malformed)?;
         let seals = u64::from_be_bytes(seals.try_into().map_err(|_| SealError::Malformed)?);
-        Ok(Self { sum: SetDelta(*sum), seals })
+        Ok(Self { sum: SetDelta(*sum), key: u32::from_be_bytes(*key), seals })
     }
 
     fn seal(&self, barrier: &Barrier, change: ChangeNumber) -> Result<Sealed, SealError> {
-        let mut content = Zeroizing::new(Vec::with_capacity(40));
+        let mut content = Zeroizing::new(Vec::with_capacity(44));
         content.extend_from_slice(&self.sum.0);
+        content.extend_from_slice(&self.key.to_be_bytes());
         content.extend_from_slice(&self.seals.to_be_bytes());
         barrier.seal(&Self::address(change), &Opened::new(content))
     }

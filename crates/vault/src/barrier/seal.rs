@@ -18,7 +18,9 @@ const HEADER_LEN: usize = 1 + 4 + NONCE_LEN;
 const TAG_LEN: usize = 16;
 
 /// Records that one data key may seal: 2^32 with random 96-bit nonces (SP 800-38D §8.3).
-pub const SEALS_PER_KEY_MAX: u64 = 1 << 32;
+const SEALS_PER_KEY_MAX: u64 = 1 << 32;
+/// From here on, the next unsealing begins a new data key.
+pub(crate) const SEALS_PER_KEY_AIM: u64 = 1 << 31;
 
 /// Identifies a vault for as long as it lives; part of what every seal binds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -149,11 +151,11 @@ pub struct Barrier {
 }
 
 impl Barrier {
-    /// A barrier with the keys of `keyring`. `seals` is how many records its current data key has sealed so far.
+    /// A barrier with the keys of `keyring`.
     ///
     /// # Errors
     /// [`SealError::Malformed`] when the keyring has no data key of the right length.
-    pub fn new(vault: VaultId, keyring: &Keyring, seals: u64) -> Result<Self, SealError> {
+    pub fn new(vault: VaultId, keyring: &Keyring) -> Result<Self, SealError> {
         let mut keys = Vec::with_capacity(keyring.data_keys().len());
         for (number, material) in keyring.data_keys() {
             let key = RandomizedNonceKey::new(&AES_256_GCM, material.as_bytes())
@@ -168,7 +170,7 @@ impl Barrier {
             keys,
             search: hmac::Key::new(hmac::HMAC_SHA256, keyring.search_key().as_bytes()),
             set: hmac::Key::new(hmac::HMAC_SHA256, keyring.set_key().as_bytes()),
-            seals: AtomicU64::new(seals),
+            seals: AtomicU64::new(0),
         })
     }
 
@@ -180,6 +182,16 @@ impl Barrier {
     /// How many records the current data key has sealed.
     pub fn seals(&self) -> u64 {
         self.seals.load(Ordering::Relaxed)
+    }
+
+    /// The number of the data key that seals.
+    pub(super) fn current_key(&self) -> u32 {
+        self.keys.last().map_or(0, |key| key.number)
+    }
+
+    /// Says how many records the current data key had sealed when the vault was last open.
+    pub(crate) fn resume(&self, seals: u64) {
+        self.seals.store(seals, Ordering::Relaxed);
     }
 
     /// Seals `opened` for `address` under the current data key.

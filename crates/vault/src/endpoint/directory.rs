@@ -1,16 +1,67 @@
 //! Which certificate is which endpoint, in memory and in step with the store.
 
 use std::collections::HashMap;
+use std::fmt;
+use std::str::FromStr;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use aws_lc_rs::digest;
+use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
+use super::{Endpoint, EndpointState};
+use crate::Error;
+use crate::barrier::Records;
 use crate::store::{RecordId, WalletId};
 
-/// SHA-256 of a certificate's DER.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+/// SHA-256 of a certificate's DER. Printed as 64 hexadecimal digits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
 pub struct Fingerprint(pub [u8; 32]);
+
+impl fmt::Display for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+/// The text is not 64 hexadecimal digits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NotAFingerprint;
+
+impl fmt::Display for NotAFingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a fingerprint has 64 hexadecimal digits")
+    }
+}
+
+impl FromStr for Fingerprint {
+    type Err = NotAFingerprint;
+
+    fn from_str(text: &str) -> Result<Self, NotAFingerprint> {
+        let text: &[u8; 64] = text.as_bytes().try_into().map_err(|_| NotAFingerprint)?;
+        let mut bytes = [0; 32];
+        for (byte, digits) in bytes.iter_mut().zip(text.chunks_exact(2)) {
+            let digit = |at: usize| char::from(digits[at]).to_digit(16).ok_or(NotAFingerprint);
+            *byte = (digit(0)? << 4 | digit(1)?) as u8;
+        }
+        Ok(Self(bytes))
+    }
+}
+
+impl From<Fingerprint> for String {
+    fn from(fingerprint: Fingerprint) -> Self {
+        fingerprint.to_string()
+    }
+}
+
+impl TryFrom<String> for Fingerprint {
+    type Error = NotAFingerprint;
+
+    fn try_from(text: String) -> Result<Self, NotAFingerprint> {
+        text.parse()
+    }
+}
 
 impl Fingerprint {
     /// The fingerprint of a certificate.
@@ -46,6 +97,15 @@ impl Default for IdentityMap {
 }
 
 impl IdentityMap {
+    /// The certificates of all endpoints that are not revoked.
+    pub(crate) fn load(records: &Records) -> Result<Self, Error> {
+        let map = Self::default();
+        for endpoint in super::registry::all(records)? {
+            map.admit_all(&endpoint);
+        }
+        Ok(map)
+    }
+
     /// The endpoint that a certificate belongs to; nothing when it is unknown or the endpoint was revoked.
     pub fn identify(&self, certificate: &Fingerprint) -> Option<Identity> {
         self.known.read().unwrap_or_else(PoisonError::into_inner).get(certificate).cloned()
@@ -57,9 +117,17 @@ impl IdentityMap {
         self.generation.subscribe()
     }
 
-    /// Makes a certificate known.
-    pub(crate) fn admit(&self, certificate: Fingerprint, identity: Identity) {
-        self.known.write().unwrap_or_else(PoisonError::into_inner).insert(certificate, identity);
+    /// Makes the certificates of an enrolled endpoint known.
+    pub(crate) fn admit_all(&self, endpoint: &Endpoint) {
+        if endpoint.state != EndpointState::Enrolled {
+            return;
+        }
+        let identity =
+            Identity { endpoint: endpoint.id, name: endpoint.name.as_str().into(), wallet: endpoint.wallet };
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        for certificate in &endpoint.certificates {
+            known.insert(certificate.fingerprint, identity.clone());
+        }
     }
 
     /// Forgets every certificate of an endpoint, and tells the open sessions.
