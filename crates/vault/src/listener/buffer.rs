@@ -17,10 +17,7 @@ pub(super) struct ReceiveBuffer {
 
 impl ReceiveBuffer {
     pub(super) fn new() -> Self {
-        Self {
-            bytes: Zeroizing::new(vec![0; RESTING_BYTES]),
-            filled: 0,
-        }
+        Self { bytes: Zeroizing::new(vec![0; RESTING_BYTES]), filled: 0 }
     }
 
     /// What has been received and not consumed.

@@ -87,7 +87,12 @@ impl From<Stop> for End {
 }
 
 /// Serves a connection to its end.
-pub(super) async fn serve<S, R>(stream: &mut S, responder: &mut R, control: &Control, deadlines: &Deadlines) -> End
+pub(super) async fn serve<S, R>(
+    stream: &mut S,
+    responder: &mut R,
+    control: &Control,
+    deadlines: &Deadlines,
+) -> End
 where
     S: AsyncRead + AsyncWrite + Unpin,
     R: Responder,
@@ -98,15 +103,18 @@ where
     let mut timer = pin!(sleep_until(Instant::now() + deadlines.idle));
     let mut woken = pin!(control.woken());
     loop {
-        let length = match receive(stream, responder, &mut buffer, control, timer.as_mut(), woken.as_mut(), deadlines).await {
-            Ok(Received::Message { length }) => length,
-            Ok(Received::Refuse(reply)) => {
-                let sent = send(stream, &reply, timer.as_mut(), deadlines).await;
-                linger(stream).await;
-                return sent.err().unwrap_or(End::Refused);
-            }
-            Err(end) => return end,
-        };
+        let length =
+            match receive(stream, responder, &mut buffer, control, timer.as_mut(), woken.as_mut(), deadlines)
+                .await
+            {
+                Ok(Received::Message { length }) => length,
+                Ok(Received::Refuse(reply)) => {
+                    let sent = send(stream, &reply, timer.as_mut(), deadlines).await;
+                    linger(stream).await;
+                    return sent.err().unwrap_or(End::Refused);
+                }
+                Err(end) => return end,
+            };
         // Asked again here, because a request may have waited in the buffer when its endpoint was revoked.
         if control.stopped() == Some(Stop::Revoked) {
             return End::Revoked;
@@ -207,7 +215,12 @@ where
 }
 
 /// Sends a reply in one write.
-async fn send<S>(stream: &mut S, reply: &Reply, mut timer: Pin<&mut Sleep>, deadlines: &Deadlines) -> Result<(), End>
+async fn send<S>(
+    stream: &mut S,
+    reply: &Reply,
+    mut timer: Pin<&mut Sleep>,
+    deadlines: &Deadlines,
+) -> Result<(), End>
 where
     S: AsyncWrite + Unpin,
 {
@@ -284,7 +297,8 @@ mod tests {
     const SHORT: Duration = Duration::from_millis(80);
     const LONG: Duration = Duration::from_secs(30);
 
-    const PATIENT: Deadlines = Deadlines { handshake: LONG, idle: LONG, header: LONG, body: LONG, reply: LONG };
+    const PATIENT: Deadlines =
+        Deadlines { handshake: LONG, idle: LONG, header: LONG, body: LONG, reply: LONG };
 
     /// Answers every message with its own bytes. A message of more than 1000 bytes is refused; one whose body begins with `X`
     /// is the last.
@@ -316,7 +330,9 @@ mod tests {
     }
 
     /// Serves one end of a pipe; gives the other end and what becomes of it.
-    fn start(deadlines: Deadlines) -> (DuplexStream, std::sync::Arc<Control>, tokio::task::JoinHandle<(End, usize)>) {
+    fn start(
+        deadlines: Deadlines,
+    ) -> (DuplexStream, std::sync::Arc<Control>, tokio::task::JoinHandle<(End, usize)>) {
         let (client, mut server) = duplex(64 * 1024);
         let control = std::sync::Arc::new(Control::default());
         let handle = std::sync::Arc::clone(&control);
@@ -455,13 +471,21 @@ mod tests {
     }
 
     impl AsyncRead for CountWrites {
-        fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        fn poll_read(
+            mut self: Pin<&mut Self>,
+            cx: &mut Context<'_>,
+            buf: &mut ReadBuf<'_>,
+        ) -> Poll<io::Result<()>> {
             Pin::new(&mut self.inner).poll_read(cx, buf)
         }
     }
 
     impl AsyncWrite for CountWrites {
-        fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        fn poll_write(
+            mut self: Pin<&mut Self>,
+            cx: &mut Context<'_>,
+            bytes: &[u8],
+        ) -> Poll<io::Result<usize>> {
             self.writes += 1;
             Pin::new(&mut self.inner).poll_write(cx, bytes)
         }

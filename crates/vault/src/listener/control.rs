@@ -61,10 +61,7 @@ pub(super) struct Connections<K> {
 
 impl<K> Connections<K> {
     pub(super) fn new() -> Arc<Self> {
-        Arc::new(Self {
-            open: Mutex::new(HashMap::new()),
-            next: AtomicU64::new(0),
-        })
+        Arc::new(Self { open: Mutex::new(HashMap::new()), next: AtomicU64::new(0) })
     }
 
     /// Registers a connection until the returned guard is dropped.
@@ -72,11 +69,7 @@ impl<K> Connections<K> {
         let id = self.next.fetch_add(1, Ordering::Relaxed);
         let control = Arc::new(Control::default());
         self.lock().insert(id, (key, Arc::clone(&control)));
-        Registration {
-            id,
-            control,
-            connections: Arc::clone(self),
-        }
+        Registration { id, control, connections: Arc::clone(self) }
     }
 
     /// Stops every connection for which `doomed` says so.

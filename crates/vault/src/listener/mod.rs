@@ -25,7 +25,7 @@ use tokio_rustls::rustls::ServerConfig;
 
 use crate::Vault;
 use crate::endpoint::Fingerprint;
-use crate::session::{self, Session};
+use crate::session::{Rejections, Session, not_enrolled_reply};
 use connection::{End, Phase};
 use control::{Connections, Registration, Stop};
 
@@ -96,6 +96,7 @@ struct Port {
     tls: TlsAcceptor,
     limits: ListenerLimits,
     connections: Arc<Connections<Fingerprint>>,
+    rejections: Rejections,
 }
 
 /// Serves KMIP on `listener` until `shutdown` says true (or its sender is gone); then lets the requests in hand finish.
@@ -116,7 +117,13 @@ pub async fn run(
     let refused = AtomicU64::new(0);
     let mut revocations = vault.identities().revocations();
     let connections = Connections::new();
-    let port = Arc::new(Port { vault, tls: TlsAcceptor::from(tls), limits, connections: Arc::clone(&connections) });
+    let port = Arc::new(Port {
+        vault,
+        tls: TlsAcceptor::from(tls),
+        limits,
+        connections: Arc::clone(&connections),
+        rejections: Rejections::default(),
+    });
     let mut tasks = JoinSet::new();
     tracing::info!(%address, "KMIP port is open");
     while !*shutdown.borrow_and_update() {
@@ -186,7 +193,7 @@ impl Port {
         let mut stream = match handshake {
             Ok(Ok(stream)) => stream,
             Ok(Err(error)) => {
-                session::report_rejected(&self.vault, peer, &format!("TLS: {error}"));
+                self.report_handshake(peer, &error);
                 return;
             }
             Err(_) => {
@@ -196,21 +203,37 @@ impl Port {
         };
         let certificate = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first());
         let Some(certificate) = certificate.map(|der| Fingerprint::of(der)) else {
-            session::report_rejected(&self.vault, peer, "no client certificate");
+            self.rejections.report(&self.vault, peer, "no client certificate");
             return;
         };
         // Registered before the identity is asked for, so that a revocation in between still ends the connection.
         let registration: Registration<Fingerprint> = self.connections.register(certificate);
-        let Some(mut session) = Session::open(Arc::clone(&self.vault), certificate, peer, self.limits.messages) else {
-            session::report_rejected(&self.vault, peer, "its certificate belongs to no enrolled endpoint");
-            connection::turn_away(&mut stream, session::not_enrolled_reply(), self.limits.deadlines.reply).await;
+        let Some(mut session) =
+            Session::open(Arc::clone(&self.vault), certificate, peer, self.limits.messages)
+        else {
+            self.rejections.report(&self.vault, peer, "its certificate belongs to no enrolled endpoint");
+            connection::turn_away(&mut stream, not_enrolled_reply(&self.vault), self.limits.deadlines.reply)
+                .await;
             return;
         };
         let end =
-            connection::serve(&mut stream, &mut session, registration.control(), &self.limits.deadlines).await;
+            connection::serve(&mut stream, &mut session, registration.control(), &self.limits.deadlines)
+                .await;
         report_end(&end, peer, &session);
         if matches!(end, End::Idle | End::ShuttingDown | End::Revoked) {
             connection::say_goodbye(&mut stream).await;
+        }
+    }
+}
+
+impl Port {
+    /// A peer that only connected (a port scan, a load balancer's probe) is no news; one that was refused is.
+    fn report_handshake(&self, peer: SocketAddr, error: &io::Error) {
+        match error.kind() {
+            io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => {
+                tracing::debug!(%peer, %error, "connection ended within the TLS handshake");
+            }
+            _ => self.rejections.report(&self.vault, peer, &format!("TLS: {error}")),
         }
     }
 }

@@ -53,7 +53,9 @@ impl fmt::Display for RecordError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Truncated => f.write_str("the record ends too early"),
-            Self::Format(found) => write!(f, "the record has format {found}, and this release knows format {FORMAT}"),
+            Self::Format(found) => {
+                write!(f, "the record has format {found}, and this release knows format {FORMAT}")
+            }
             Self::Content(error) => write!(f, "the record's content does not decode: {error}"),
         }
     }
@@ -75,7 +77,8 @@ pub(crate) fn encode(object: &ManagedObject) -> Result<Opened, EncodeError> {
     let attributes = fragment::encode_attributes(&object.attributes)?;
     let material = object.material.as_ref().map(fragment::encode_object).transpose()?;
     let material = material.as_deref().map_or(&[][..], Vec::as_slice);
-    let mut bytes = Zeroizing::new(Vec::with_capacity(HEAD_BYTES + LENGTH_BYTES + attributes.len() + material.len()));
+    let mut bytes =
+        Zeroizing::new(Vec::with_capacity(HEAD_BYTES + LENGTH_BYTES + attributes.len() + material.len()));
     let life = &object.life;
     let optional =
         [life.activation, life.deactivation, life.destroy, life.compromise, life.compromise_occurrence];
@@ -156,9 +159,9 @@ impl StoredObject {
         self.object_type
     }
 
-    /// Its dates.
-    pub(crate) fn life(&self) -> &Lifecycle {
-        &self.life
+    /// Whether it was never handed out.
+    pub(crate) fn is_fresh(&self) -> bool {
+        self.fresh
     }
 
     /// The key; nothing when it was destroyed.

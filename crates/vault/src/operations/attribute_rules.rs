@@ -3,11 +3,12 @@
 //! The general rights come from the attribute table of `strongroom-kmip`; here are the rules that depend on the object and
 //! the time (KMIP 1.4 §3, the rules table of each attribute).
 
+use strongroom_kmip::ProtocolVersion;
 use strongroom_kmip::attribute::{
     Attribute, AttributeInstance, AttributeKind, AttributeName, Attributes, ClientRights, TemplateAttribute,
 };
 use strongroom_kmip::ttlv::DateTime;
-use strongroom_kmip::types::{ObjectType, UsageMask};
+use strongroom_kmip::types::ObjectType;
 
 use super::Fault;
 use crate::objects::{Lifecycle, ManagedObject, State, is_kept_apart};
@@ -183,6 +184,14 @@ pub(super) fn client_deletes(
     removed.pop().ok_or_else(|| Fault::InstanceAbsent { attribute: name.clone(), index: wanted })
 }
 
+/// An attribute that the request's version does not have cannot be in its answer, so it is not touched either.
+///
+/// # Errors
+/// [`Fault::AttributeUnsupported`].
+pub(super) fn check_version(name: &AttributeName, version: ProtocolVersion) -> Result<(), Fault> {
+    if name.exists_in(version) { Ok(()) } else { Err(Fault::AttributeUnsupported(name.clone())) }
+}
+
 /// Whether a client may set this attribute of an object that exists, in its state.
 fn check_changeable(attribute: &Attribute, object: &ManagedObject, now: DateTime) -> Result<(), Fault> {
     let Some(kind) = attribute.kind() else {
@@ -263,12 +272,4 @@ fn date_value(attribute: &Attribute) -> Option<DateTime> {
         Attribute::ActivationDate(date) | Attribute::DeactivationDate(date) => Some(*date),
         _ => None,
     }
-}
-
-/// The usage mask that a cryptographic object must be given; the Usage Mask of a secret may be left out by old clients.
-///
-/// # Errors
-/// [`Fault::AttributeMissing`].
-pub(super) fn require_usage_mask(object: &ManagedObject) -> Result<UsageMask, Fault> {
-    object.attributes.usage_mask().ok_or(Fault::AttributeMissing("Cryptographic Usage Mask"))
 }

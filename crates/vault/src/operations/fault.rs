@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use strongroom_kmip::ProtocolVersion;
 use strongroom_kmip::attribute::AttributeName;
 use strongroom_kmip::types::{
     CryptographicAlgorithm, KeyFormatType, ObjectType, Operation, ResultReason, RevocationReasonCode,
@@ -21,6 +22,8 @@ pub(crate) enum Fault {
     MaterialDestroyed,
     /// Caller: the object's state does not permit it.
     State(TransitionRefused),
+    /// Caller: a protocol version that is not spoken here.
+    VersionUnsupported(ProtocolVersion),
     /// Caller: an operation that the vault does not offer.
     OperationUnsupported(Operation),
     /// Caller: an object type that this operation does not make.
@@ -68,14 +71,18 @@ pub(crate) enum Fault {
         /// The algorithm.
         algorithm: CryptographicAlgorithm,
         /// Bits asked for.
-        bits: i64,
+        bits: u32,
     },
     /// Caller: keys of this algorithm are not made here.
     AlgorithmUnsupported(CryptographicAlgorithm),
     /// Caller: the object given and what is said of it do not fit.
     ObjectInconsistent(&'static str),
+    /// Caller: a value that only a version newer than 1.4 has, in the encoder's words.
+    NotKeepable(String),
     /// Caller: the key cannot be given, or taken, in this format.
     FormatUnsupported(KeyFormatType),
+    /// Caller: a point compression, for objects that are no points.
+    CompressionUnsupported,
     /// Caller: something optional of the standard that the vault does not offer.
     FeatureUnsupported(&'static str),
     /// Caller: a request that cannot be.
@@ -87,7 +94,7 @@ pub(crate) enum Fault {
     /// Caller: the answer would be longer than the client said it accepts.
     ResponseTooLarge {
         /// Maximum Response Size of the request, in bytes.
-        maximum: u64,
+        maximum: u32,
     },
     /// Caller: the message says something twice, or leaves something out.
     InvalidMessage(&'static str),
@@ -125,7 +132,9 @@ impl Fault {
             | Self::AttributeRequired(_)
             | Self::AttributeUnsupported(_) => ResultReason::PermissionDenied,
             // §11.12: "the server only has attributes for this object".
-            Self::MaterialDestroyed | Self::AttributeExists(_) | Self::NameTaken => ResultReason::IllegalOperation,
+            Self::MaterialDestroyed | Self::AttributeExists(_) | Self::NameTaken => {
+                ResultReason::IllegalOperation
+            }
             Self::OperationUnsupported(_) => ResultReason::OperationNotSupported,
             Self::ObjectTypeUnsupported(_)
             | Self::AttributeInvalid { .. }
@@ -135,15 +144,19 @@ impl Fault {
             | Self::LengthUnsupported { .. }
             | Self::AlgorithmUnsupported(_)
             | Self::ObjectInconsistent(_)
+            | Self::NotKeepable(_)
             | Self::InvalidField(_)
             | Self::RevocationReasonUnknown(_) => ResultReason::InvalidField,
-            Self::AttributeMissing(_) | Self::NamedTwice(_) | Self::InvalidMessage(_) | Self::Undecodable(_) => {
-                ResultReason::InvalidMessage
-            }
+            Self::VersionUnsupported(_)
+            | Self::AttributeMissing(_)
+            | Self::NamedTwice(_)
+            | Self::InvalidMessage(_)
+            | Self::Undecodable(_) => ResultReason::InvalidMessage,
             Self::ApplicationDataMissing => ResultReason::ApplicationNamespaceNotSupported,
             Self::TooManyInstances(_) => ResultReason::IndexOutOfBounds,
             Self::GeneratorFailed => ResultReason::CryptographicFailure,
             Self::FormatUnsupported(_) => ResultReason::KeyFormatTypeNotSupported,
+            Self::CompressionUnsupported => ResultReason::KeyCompressionTypeNotSupported,
             Self::FeatureUnsupported(_) => ResultReason::FeatureNotSupported,
             Self::ResponseTooLarge { .. } => ResultReason::ResponseTooLarge,
             Self::NotAuthenticated(_) => ResultReason::AuthenticationNotSuccessful,
@@ -151,9 +164,14 @@ impl Fault {
         }
     }
 
-    /// Whether the vault is at fault and not the caller: such a failure belongs in the log.
-    pub(crate) fn is_ours(&self) -> bool {
-        matches!(self, Self::GeneratorFailed | Self::RecordUnreadable { .. } | Self::Vault(_))
+    /// What failed inside, when the vault and not the caller is at fault: for the log, never for the client.
+    pub(crate) fn inside(&self) -> Option<String> {
+        match self {
+            Self::GeneratorFailed => Some("the random generator failed".to_owned()),
+            Self::RecordUnreadable { id, problem } => Some(format!("object {id}: {problem}")),
+            Self::Vault(error) => Some(error.to_string()),
+            _ => None,
+        }
     }
 }
 
@@ -166,27 +184,56 @@ impl fmt::Display for Fault {
             ),
             Self::MaterialDestroyed => f.write_str("the object was destroyed; only its attributes remain"),
             Self::State(refused) => refused.fmt(f),
-            Self::OperationUnsupported(operation) => write!(f, "operation {operation} is not offered; Query lists those that are"),
-            Self::ObjectTypeUnsupported(kind) => write!(f, "object type {kind} is not supported by this operation"),
+            Self::VersionUnsupported(version) => {
+                write!(f, "KMIP {version} is not spoken here; use 1.4, 1.3, 1.2, 1.1 or 1.0")
+            }
+            Self::OperationUnsupported(operation) => {
+                write!(f, "operation {operation} is not offered; Query lists those that are")
+            }
+            Self::ObjectTypeUnsupported(kind) => {
+                write!(f, "object type {kind} is not supported by this operation")
+            }
             Self::AttributeMissing(name) => write!(f, "the request lacks {name}, which is required"),
             Self::AttributeInvalid { attribute, problem } => write!(f, "{attribute}: {problem}"),
             Self::AttributeReadOnly(name) => write!(f, "{name} is set by the server and cannot be changed"),
-            Self::AttributeRequired(name) => write!(f, "{name} must always have a value and cannot be deleted"),
-            Self::AttributeUnsupported(name) => write!(f, "{name} is not an attribute that this server keeps"),
+            Self::AttributeRequired(name) => {
+                write!(f, "{name} must always have a value and cannot be deleted")
+            }
+            Self::AttributeUnsupported(name) => {
+                write!(f, "{name} is not an attribute that this server keeps")
+            }
             Self::AttributeExists(name) => write!(f, "the object has {name} already; use Modify Attribute"),
             Self::AttributeToModifyAbsent(name) => write!(f, "the object has no {name}; use Add Attribute"),
-            Self::InstanceAbsent { attribute, index } => write!(f, "the object has no {attribute} with index {index}"),
-            Self::TooManyInstances(name) => write!(f, "the object has as many instances of {name} as are allowed"),
-            Self::ApplicationDataMissing => f.write_str("Application Specific Information needs its Application Data"),
-            Self::IndexGiven(name) => write!(f, "{name}: the server assigns the Attribute Index; leave it out"),
+            Self::InstanceAbsent { attribute, index } => {
+                write!(f, "the object has no {attribute} with index {index}")
+            }
+            Self::TooManyInstances(name) => {
+                write!(f, "the object has as many instances of {name} as are allowed")
+            }
+            Self::ApplicationDataMissing => {
+                f.write_str("Application Specific Information needs its Application Data")
+            }
+            Self::IndexGiven(name) => {
+                write!(f, "{name}: the server assigns the Attribute Index; leave it out")
+            }
             Self::NamedTwice(name) => write!(f, "{name} is asked for twice"),
             Self::NameTakenAtCreation | Self::NameTaken => {
                 f.write_str("another object has this Name; choose another, or destroy that object first")
             }
-            Self::LengthUnsupported { algorithm, bits } => write!(f, "{algorithm} keys of {bits} bits are not supported"),
-            Self::AlgorithmUnsupported(algorithm) => write!(f, "{algorithm} is not a symmetric algorithm supported here"),
+            Self::LengthUnsupported { algorithm, bits } => {
+                write!(f, "{algorithm} keys of {bits} bits are not supported")
+            }
+            Self::AlgorithmUnsupported(algorithm) => {
+                write!(f, "{algorithm} is not a symmetric algorithm supported here")
+            }
             Self::ObjectInconsistent(problem) => f.write_str(problem),
-            Self::FormatUnsupported(format) => write!(f, "the object cannot be handled in key format {format}"),
+            Self::NotKeepable(problem) => write!(f, "the object cannot be kept: {problem}"),
+            Self::FormatUnsupported(format) => {
+                write!(f, "the object cannot be handled in key format {format}")
+            }
+            Self::CompressionUnsupported => {
+                f.write_str("the object has no compressed form; leave Key Compression Type out")
+            }
             Self::FeatureUnsupported(what) => write!(f, "{what} is not supported"),
             Self::InvalidField(problem) | Self::InvalidMessage(problem) => f.write_str(problem),
             Self::TemplateUnknown => f.write_str("the Template named in the request does not exist"),

@@ -36,13 +36,13 @@ const RULES: &[(&[CryptographicAlgorithm], Lengths)] = {
 /// The lengths that keys of an algorithm can have.
 enum Lengths {
     /// Exactly these, in bits.
-    OneOf(&'static [i64]),
+    OneOf(&'static [u32]),
     /// Whole bytes, from and to inclusive.
-    Bytes { from: i64, to: i64 },
+    Bytes { from: u32, to: u32 },
 }
 
 impl Lengths {
-    fn allow(&self, bits: i64) -> bool {
+    fn allow(&self, bits: u32) -> bool {
         match *self {
             Self::OneOf(allowed) => allowed.contains(&bits),
             Self::Bytes { from, to } => bits % 8 == 0 && (from * 8..=to * 8).contains(&bits),
@@ -54,7 +54,7 @@ impl Lengths {
 ///
 /// # Errors
 /// [`Fault::AlgorithmUnsupported`], [`Fault::LengthUnsupported`].
-pub(super) fn material_bytes(algorithm: CryptographicAlgorithm, bits: i64) -> Result<usize, Fault> {
+pub(super) fn material_bytes(algorithm: CryptographicAlgorithm, bits: u32) -> Result<usize, Fault> {
     let (_, lengths) = RULES
         .iter()
         .find(|(algorithms, _)| algorithms.contains(&algorithm))
@@ -76,13 +76,19 @@ pub(super) fn material_bytes(algorithm: CryptographicAlgorithm, bits: i64) -> Re
 ///
 /// # Errors
 /// [`Fault::LengthUnsupported`], [`Fault::ObjectInconsistent`].
-pub(super) fn check_registered(algorithm: CryptographicAlgorithm, bits: i64, material: usize) -> Result<(), Fault> {
+pub(super) fn check_registered(
+    algorithm: CryptographicAlgorithm,
+    bits: u32,
+    material: usize,
+) -> Result<(), Fault> {
     let expected = match material_bytes(algorithm, bits) {
         Err(Fault::AlgorithmUnsupported(_)) => usize::try_from(bits).ok().map(|bits| bits.div_ceil(8)),
         known => Some(known?),
     };
     if expected != Some(material) {
-        return Err(Fault::ObjectInconsistent("the Key Material does not have the Cryptographic Length given with it"));
+        return Err(Fault::ObjectInconsistent(
+            "the Key Material does not have the Cryptographic Length given with it",
+        ));
     }
     Ok(())
 }
@@ -91,7 +97,7 @@ pub(super) fn check_registered(algorithm: CryptographicAlgorithm, bits: i64, mat
 ///
 /// # Errors
 /// As [`material_bytes`]; [`Fault::GeneratorFailed`].
-pub(super) fn generate(algorithm: CryptographicAlgorithm, bits: i64) -> Result<KeyMaterial, Fault> {
+pub(super) fn generate(algorithm: CryptographicAlgorithm, bits: u32) -> Result<KeyMaterial, Fault> {
     let length = material_bytes(algorithm, bits)?;
     KeyMaterial::try_fill(length, |bytes| {
         aws_lc_rs::rand::fill(bytes).map_err(|_| Fault::GeneratorFailed)?;
@@ -118,7 +124,7 @@ mod tests {
         for bits in [128, 192, 256] {
             assert_eq!(generate(CryptographicAlgorithm::AES, bits).unwrap().len(), bits as usize / 8);
         }
-        for bits in [0, -128, 8, 127, 160, 512, i64::MAX] {
+        for bits in [0, 8, 127, 160, 512, u32::MAX] {
             assert!(
                 matches!(generate(CryptographicAlgorithm::AES, bits), Err(Fault::LengthUnsupported { .. })),
                 "{bits}"

@@ -6,8 +6,8 @@ use strongroom_kmip::object::ManagedObject as KmipObject;
 use strongroom_kmip::types::ObjectType;
 
 use crate::barrier::Record;
+use crate::objects::ManagedObject;
 use crate::objects::record::StoredObject;
-use crate::objects::{Lifecycle, ManagedObject};
 use crate::operations::Fault;
 use crate::store::{RecordId, RecordVersion, WalletId};
 
@@ -61,9 +61,9 @@ impl<P: Permission> Access<P> {
         self.object.object_type()
     }
 
-    /// Its dates.
-    pub(crate) fn life(&self) -> &Lifecycle {
-        self.object.life()
+    /// Whether it was never handed out.
+    pub(crate) fn is_fresh(&self) -> bool {
+        self.object.is_fresh()
     }
 }
 

@@ -18,7 +18,7 @@ use strongroom_kmip::ttlv::DateTime;
 use strongroom_kmip::types::Operation;
 
 pub(crate) use access::{Access, Modify, Permission, ReadAttributes, ReadMaterial};
-pub(crate) use search::{Candidate, Search, Visit};
+pub(crate) use search::{Search, Visit};
 
 use crate::Vault;
 use crate::audit::{Actor, Event};
@@ -67,10 +67,14 @@ impl<'v> Policy<'v> {
     /// Keeps a new object in the endpoint's default wallet, journaled as `operation`.
     ///
     /// # Errors
-    /// [`Fault::NameTakenAtCreation`]; [`Fault::Vault`], and then nothing is kept.
-    pub(crate) async fn create(&self, operation: Operation, object: &ManagedObject) -> Result<RecordId, Fault> {
+    /// [`Fault::NameTakenAtCreation`]; [`Fault::NotKeepable`]; [`Fault::Vault`]. Nothing is kept then.
+    pub(crate) async fn create(
+        &self,
+        operation: Operation,
+        object: &ManagedObject,
+    ) -> Result<RecordId, Fault> {
         let id = RecordId::random();
-        match self.commit(operation, id, self.identity.wallet, Expected::Absent, object).await {
+        match self.commit(operation, id, self.identity.wallet, Expected::Absent, object).await? {
             Ok(()) => Ok(id),
             Err(CommitError::NotUnique { .. }) => Err(Fault::NameTakenAtCreation),
             Err(CommitError::Failed(error)) => Err(Fault::Vault(error)),
@@ -102,7 +106,7 @@ impl<'v> Policy<'v> {
             let mut object = access.into_object()?;
             let outcome = edit(&mut object)?;
             object.last_change = self.now();
-            match self.commit(operation, id, wallet, Expected::Version(version), &object).await {
+            match self.commit(operation, id, wallet, Expected::Version(version), &object).await? {
                 Ok(()) => return Ok((id, outcome)),
                 Err(CommitError::Conflict { .. }) => {}
                 Err(CommitError::NotUnique { .. }) => return Err(Fault::NameTaken),
@@ -119,7 +123,8 @@ impl<'v> Policy<'v> {
         wallet: WalletId,
         expected: Expected,
         object: &ManagedObject,
-    ) -> Result<(), CommitError> {
+    ) -> Result<Result<(), CommitError>, Fault> {
+        let opened = record::encode(object).map_err(|error| Fault::NotKeepable(error.to_string()))?;
         let found_by = terms::of(object);
         let mut event = self.event(operation).on(id);
         if let Some(name) = object.attributes.name() {
@@ -131,14 +136,14 @@ impl<'v> Policy<'v> {
                 id,
                 wallet,
                 expected,
-                opened: record::encode(object),
+                opened,
                 terms: found_by.terms,
                 unique: found_by.unique,
             }],
             events: vec![event],
             after: None,
         });
-        pending.await.map(|_| ())
+        Ok(pending.await.map(|_| ()))
     }
 
     /// Begins a search over every object this endpoint may see.
@@ -186,4 +191,3 @@ impl<'v> Policy<'v> {
 pub(crate) fn operation_name(operation: Operation) -> Cow<'static, str> {
     operation.name().map_or_else(|| Cow::Owned(operation.to_string()), Cow::Borrowed)
 }
-

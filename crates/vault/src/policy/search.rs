@@ -1,6 +1,5 @@
 //! Searching among the objects that an endpoint may see.
 
-
 use super::access::unreadable;
 use crate::barrier::{Records, Scope, Term};
 use crate::objects::ManagedObject;

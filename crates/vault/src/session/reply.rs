@@ -1,0 +1,111 @@
+//! Encoding a reply in the version, and within the size, that the client asked for.
+
+use strongroom_kmip::ProtocolVersion;
+use strongroom_kmip::attribute::{Attribute, AttributeInstance};
+use strongroom_kmip::message::{
+    Failure, RequestHeader, RequestItem, RequestPayload, ResponseHeader, ResponseItem, ResponseMessage,
+    ResponsePayload,
+};
+use strongroom_kmip::ttlv::{DateTime, EncodeError, MessageBytes};
+use strongroom_kmip::types::ResultReason;
+use strongroom_kmip::version::{ClientException, LOCATED_ITEMS_FOR_OFFSET};
+
+use crate::operations::{Fault, VERSIONS, batch};
+
+/// Whether a Locate among the items carries Offset Items: then the total is told under any version.
+pub(super) fn asks_for_pages(items: &[RequestItem]) -> bool {
+    items.iter().any(
+        |item| matches!(&item.payload, RequestPayload::Locate(request) if request.offset_items.is_some()),
+    )
+}
+
+/// The reply's bytes: what the version lacks is left out, what cannot be left out becomes a failure, and a reply that is
+/// longer than the client accepts becomes one too.
+pub(super) fn encode(
+    header: &RequestHeader,
+    time: DateTime,
+    items: Vec<ResponseItem>,
+    paged: bool,
+) -> MessageBytes {
+    let version = answerable(header.version);
+    let mut response = ResponseMessage { header: ResponseHeader::new(version, time), items };
+    if version >= ProtocolVersion::V1_4 {
+        response.header.client_correlation_value.clone_from(&header.client_correlation_value);
+    }
+    for item in &mut response.items {
+        project(item, version);
+    }
+    let exceptions: &[ClientException] = if paged { &[LOCATED_ITEMS_FOR_OFFSET] } else { &[] };
+    let bytes = match response.encode_allowing(exceptions) {
+        Ok(bytes) => bytes,
+        Err(_) => {
+            fail_what_does_not_encode(&mut response, exceptions);
+            last_resort(response.encode_allowing(exceptions))
+        }
+    };
+    match header.maximum_response_size {
+        Some(maximum) if bytes.len() > maximum as usize => {
+            fail_all(&mut response, &Fault::ResponseTooLarge { maximum });
+            last_resort(response.encode_allowing(exceptions))
+        }
+        _ => bytes,
+    }
+}
+
+/// The version to answer in: the request's, or the nearest one that is spoken here.
+fn answerable(version: ProtocolVersion) -> ProtocolVersion {
+    VERSIONS.into_iter().find(|known| *known <= version).unwrap_or(ProtocolVersion::V1_0)
+}
+
+/// Takes out what an older version lacks inside of what it has.
+fn project(item: &mut ResponseItem, version: ProtocolVersion) {
+    if version >= ProtocolVersion::V1_1 {
+        return;
+    }
+    if let Ok(ResponsePayload::GetAttributes(response)) = &mut item.result {
+        response.attributes = std::mem::take(&mut response.attributes)
+            .into_iter()
+            .map(|instance| match instance {
+                // A digest says which format was digested since 1.1.
+                AttributeInstance { index, attribute: Attribute::Digest(mut digest) } => {
+                    digest.format = None;
+                    AttributeInstance { index, attribute: Attribute::Digest(digest) }
+                }
+                other => other,
+            })
+            .collect::<Vec<_>>()
+            .into();
+    }
+}
+
+/// Finds the items that the version cannot express, such as a key of an algorithm it does not know, and fails those.
+fn fail_what_does_not_encode(response: &mut ResponseMessage, exceptions: &[ClientException]) {
+    let header = response.header.clone();
+    response.items = std::mem::take(&mut response.items)
+        .into_iter()
+        .flat_map(|item| {
+            let mut alone = ResponseMessage { header: header.clone(), items: vec![item] };
+            if let Err(error) = alone.encode_allowing(exceptions) {
+                for item in &mut alone.items {
+                    let words = format!("the answer cannot be given in KMIP {}: {error}", header.version);
+                    item.result = Err(Failure::new(ResultReason::GeneralFailure, words));
+                }
+            }
+            alone.items
+        })
+        .collect();
+}
+
+fn fail_all(response: &mut ResponseMessage, fault: &Fault) {
+    for item in &mut response.items {
+        item.result = Err(batch::failure(fault));
+    }
+}
+
+/// A reply of failures always encodes: every version has their reasons. Should it not, silence is better than a panic.
+fn last_resort(encoded: Result<MessageBytes, EncodeError>) -> MessageBytes {
+    encoded.unwrap_or_else(|error| {
+        tracing::error!(%error, "a reply of failures could not be encoded");
+        MessageBytes::default()
+    })
+}
