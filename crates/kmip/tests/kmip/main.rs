@@ -5,6 +5,7 @@ mod golden;
 mod memory;
 mod roundtrip;
 mod strategies;
+mod vectors;
 mod versions;
 
 /// Bytes from hexadecimal digits; blanks are passed over.
