@@ -4,7 +4,11 @@ use std::fmt;
 use std::io;
 use std::time::Duration;
 
+use strongroom_kmip::{EncodeError, Failure, Operation, ProtocolVersion};
+
 use crate::address::ServerAddress;
+use crate::connect::TlsConfigError;
+use crate::session::AnswerFault;
 
 /// Why a call gave no result. "There is no such object" is not among these: it is an answer, and calls return it as a value.
 #[derive(Debug)]
@@ -15,6 +19,40 @@ pub enum Error {
         /// One entry for each server that was tried.
         failures: Vec<ServerFailure>,
     },
+    /// The server answered, and refused.
+    Refused {
+        /// The server.
+        server: ServerAddress,
+        /// What was asked of it.
+        operation: Operation,
+        /// Why, in its words.
+        failure: Failure,
+    },
+    /// A change was sent and its answer was lost: it may have been made. Look before doing anything about it.
+    OutcomeUnknown {
+        /// The change.
+        operation: Operation,
+        /// How the answer was lost.
+        failure: ServerFailure,
+    },
+    /// The answer does not fit the question.
+    Answer {
+        /// The server.
+        server: ServerAddress,
+        /// What was asked of it.
+        operation: Operation,
+        /// What is wrong with the answer.
+        fault: AnswerFault,
+    },
+    /// The request cannot be written in the version that the server speaks.
+    Request {
+        /// What was to be asked.
+        operation: Operation,
+        /// What that version lacks.
+        fault: EncodeError,
+    },
+    /// The endpoint's certificates and key make no TLS configuration.
+    TlsConfig(TlsConfigError),
 }
 
 /// What became of one server of the list.
@@ -74,6 +112,17 @@ pub enum Cause {
     OurCertificateRefused(String),
     /// Another fault of the TLS session.
     Tls(String),
+    /// The two sides share no KMIP version. Holds those that the server named.
+    NoCommonVersion {
+        /// The server's versions.
+        offered: Vec<ProtocolVersion>,
+    },
+    /// The server took our certificate, and says that we are nobody it knows, or may not look at anything.
+    IdentityRefused(Failure),
+    /// The answer is no KMIP, or not to the question.
+    Answer(Box<AnswerFault>),
+    /// The request cannot be written in the version that the server speaks.
+    Request(EncodeError),
 }
 
 /// What is wrong with the server's certificate.
@@ -130,11 +179,33 @@ impl fmt::Display for Error {
                 }
                 Ok(())
             }
+            Self::Refused { server, operation, failure } => {
+                write!(f, "{server}: {operation} was refused: {failure}")
+            }
+            Self::OutcomeUnknown { operation, failure } => write!(
+                f,
+                "{operation} was sent and its answer was lost, so it may or may not have been done ({failure})"
+            ),
+            Self::Answer { server, operation, fault } => write!(f, "{server}: {operation}: {fault}"),
+            Self::Request { operation, fault } => {
+                write!(f, "{operation} cannot be asked of this server: {fault}")
+            }
+            Self::TlsConfig(fault) => fault.fmt(f),
         }
     }
 }
 
-impl std::error::Error for Error {}
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Refused { failure, .. } => Some(failure),
+            Self::OutcomeUnknown { failure, .. } => Some(failure),
+            Self::Request { fault, .. } => Some(fault),
+            Self::TlsConfig(fault) => Some(fault),
+            Self::NoServer { .. } | Self::Answer { .. } => None,
+        }
+    }
+}
 
 impl fmt::Display for ServerFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -192,6 +263,19 @@ impl fmt::Display for Cause {
                 "the server refused our certificate ({alert}); check that ssl/cert.pem is not expired or revoked, or enrol this host again"
             ),
             Self::Tls(detail) => write!(f, "TLS failed: {detail}"),
+            Self::NoCommonVersion { offered } => {
+                f.write_str("no KMIP version in common (1.0 to 1.4 are spoken here, the server names")?;
+                for version in offered {
+                    write!(f, " {version}")?;
+                }
+                f.write_str(")")
+            }
+            Self::IdentityRefused(failure) => write!(
+                f,
+                "the server does not let this endpoint in ({failure}); check on the server that it is enrolled and not revoked"
+            ),
+            Self::Answer(fault) => fault.fmt(f),
+            Self::Request(fault) => fault.fmt(f),
         }
     }
 }

@@ -1,0 +1,84 @@
+//! Locate, page by page (KMIP 1.4 §4.9).
+
+use std::collections::HashSet;
+
+use strongroom_kmip::attribute::Attributes;
+use strongroom_kmip::operation::locate;
+use strongroom_kmip::{Operation, ProtocolVersion, ResponsePayload};
+
+use super::Session;
+use super::answer::unexpected;
+use super::call::Repeat;
+use crate::error::{Error, ServerFailure, Step};
+
+/// How many identifiers are asked for at once.
+const PAGE: u32 = 1_000;
+
+impl Session {
+    /// The unique identifiers of all objects that have all of `attributes`, each once. None is an empty list.
+    ///
+    /// Since 1.3 the list is asked for in pages; servers that give no total, or that give a page again, are put up with. Before, it
+    /// comes whole.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub fn locate(&self, attributes: &Attributes) -> Result<Vec<String>, Error> {
+        let (mut found, mut seen) = (Vec::new(), HashSet::new());
+        let mut offset: u32 = 0;
+        loop {
+            let page = self.locate_page(attributes, offset)?;
+            let before = found.len();
+            for identifier in &page.unique_identifiers {
+                if seen.insert(identifier.clone()) {
+                    found.push(identifier.clone());
+                }
+            }
+            let all =
+                page.whole || found.len() == before || page.total.is_some_and(|total| found.len() >= total);
+            if all {
+                return Ok(found);
+            }
+            offset = offset.saturating_add(u32::try_from(page.unique_identifiers.len()).unwrap_or(u32::MAX));
+        }
+    }
+
+    fn locate_page(&self, attributes: &Attributes, offset: u32) -> Result<Page, Error> {
+        // The version is known only once a server is chosen.
+        let paged = std::cell::Cell::new(false);
+        let results = self.call(Operation::Locate, Repeat::Harmless, |version| {
+            paged.set(version >= ProtocolVersion::V1_3 || offset > 0);
+            let request = locate::Request {
+                maximum_items: paged.get().then_some(PAGE),
+                offset_items: (offset > 0).then_some(offset),
+                attributes: attributes.clone(),
+                ..locate::Request::default()
+            };
+            vec![request.into()]
+        })?;
+        let server = results.server;
+        match results.items.into_iter().next() {
+            Some(Ok(ResponsePayload::Locate(response))) => Ok(Page {
+                whole: !paged.get(),
+                total: response.located_items.and_then(|total| usize::try_from(total).ok()),
+                unique_identifiers: response.unique_identifiers,
+            }),
+            Some(Ok(other)) => Err(unexpected(server, Operation::Locate, &other)),
+            Some(Err(failure)) => Err(Error::Refused { server, operation: Operation::Locate, failure }),
+            None => Err(Error::NoServer {
+                failures: vec![ServerFailure {
+                    server,
+                    step: Step::Kmip,
+                    cause: crate::error::Cause::Closed,
+                }],
+            }),
+        }
+    }
+}
+
+struct Page {
+    /// Whether everything was asked for at once.
+    whole: bool,
+    /// How many objects there are in all, where the server says so.
+    total: Option<usize>,
+    unique_identifiers: Vec<String>,
+}
