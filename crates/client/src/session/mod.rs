@@ -57,7 +57,6 @@ pub struct Session {
 
 /// What became of a change to an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[must_use]
 pub enum Effect {
     /// It was made.
     Done,

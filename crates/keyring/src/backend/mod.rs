@@ -1,13 +1,19 @@
 //! Where keys are kept.
 
+mod kmip;
 mod memory;
 
+use strongroom_client::{Effect, Session};
+use strongroom_kmip::attribute::{Attribute, Attributes};
+use strongroom_kmip::types::{ResultReason, RevocationReasonCode};
 use strongroom_secret::KeyMaterial;
 
 use crate::error::Error;
 use crate::key::{Description, Key, KeyKind};
 use crate::name::KeyName;
 
+pub use kmip::Kmip;
+pub(crate) use kmip::{is_live, now};
 pub use memory::Memory;
 
 /// Where keys are kept, by name. Every back end passes the suite in `tests/`.
@@ -49,4 +55,42 @@ pub trait Backend: Send + Sync {
     /// # Errors
     /// [`Error::BackEnd`].
     fn list(&self) -> Result<Vec<Description>, Error>;
+}
+
+/// Makes an active object: with its Activation Date in the same request or, at servers that do not take one there, by Activate.
+pub(crate) fn activated(
+    session: &Session,
+    identity: Attributes,
+    make: impl Fn(&Attributes) -> Result<String, strongroom_client::Error>,
+) -> Result<String, strongroom_client::Error> {
+    let mut dated = identity.clone();
+    dated.push(Attribute::ActivationDate(now()));
+    match make(&dated) {
+        Err(strongroom_client::Error::Refused { failure, .. })
+            if matches!(
+                failure.reason,
+                ResultReason::InvalidField
+                    | ResultReason::FeatureNotSupported
+                    | ResultReason::UnsupportedAttribute
+                    | ResultReason::InvalidAttribute
+            ) =>
+        {
+            let made = make(&identity)?;
+            // A key that stays Pre-Active is as good as any for being fetched, so its activation is not worth failing for.
+            let _ = session.activate(&made);
+            Ok(made)
+        }
+        result => result,
+    }
+}
+
+/// Takes an object out of use and destroys its bytes: Revoke, because an active object cannot be destroyed, then Destroy.
+pub(crate) fn dispose(session: &Session, identifier: &str) -> Result<Effect, strongroom_client::Error> {
+    match session.revoke(identifier, RevocationReasonCode::CessationOfOperation) {
+        Ok(Effect::NoSuchObject) => return Ok(Effect::NoSuchObject),
+        // Revoked already, or never activated: whether it can be destroyed is for the server to say.
+        Ok(Effect::Done) | Err(strongroom_client::Error::Refused { .. }) => {}
+        Err(error) => return Err(error),
+    }
+    session.destroy(identifier)
 }

@@ -3,12 +3,14 @@
 //! MariaDB numbers keys by 32 bits and keeps the version in every page, so that a table may hold pages of many versions at
 //! once. Versions only rise, may have gaps, and an old one is needed for as long as any page, log or backup uses it.
 
+mod kmip;
 mod set;
 
 use std::fmt;
 
 use strongroom_secret::KeyMaterial;
 
+pub use kmip::{ChangeError, DEFAULT_PREFIX, DEFAULT_STEP, KmipVersions, VersionDescription};
 pub use set::{KeySet, Refused};
 
 /// MariaDB's key id. 1 is the system key, 2 the one for temporary files.

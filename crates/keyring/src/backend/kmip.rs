@@ -1,0 +1,287 @@
+//! Keys on a KMIP server, under the names of [`crate::name`].
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use strongroom_client::{Effect, Session};
+use strongroom_kmip::ManagedObject;
+use strongroom_kmip::attribute::{Attribute, AttributeKind, Attributes, Name};
+use strongroom_kmip::object::KeyBlock;
+use strongroom_kmip::ttlv::DateTime;
+use strongroom_kmip::types::{
+    CryptographicAlgorithm, ObjectType, ResultReason, SecretDataType, State, UsageMask,
+};
+use strongroom_secret::KeyMaterial;
+
+use super::Backend;
+use crate::error::Error;
+use crate::key::{Description, Key, KeyKind};
+use crate::name::KeyName;
+
+/// Keys on a KMIP server.
+pub struct Kmip {
+    session: Session,
+    group: Option<String>,
+}
+
+/// What describes an object.
+const DESCRIBING: [AttributeKind; 5] = [
+    AttributeKind::Name,
+    AttributeKind::ObjectType,
+    AttributeKind::State,
+    AttributeKind::CryptographicAlgorithm,
+    AttributeKind::CryptographicLength,
+];
+
+impl Kmip {
+    /// Keys over this session. With a `group`, new objects are put into that Object Group and no other objects are seen.
+    #[must_use]
+    pub fn new(session: Session, group: Option<String>) -> Self {
+        Self { session, group }
+    }
+
+    /// The session.
+    #[must_use]
+    pub fn session(&self) -> &Session {
+        &self.session
+    }
+
+    /// What a new object of this name is given, beside its algorithm and length.
+    fn identity(&self, name: &KeyName, usage: UsageMask) -> Attributes {
+        let mut attributes = Attributes::new();
+        attributes.push(Attribute::CryptographicUsageMask(usage));
+        attributes.push(Attribute::Name(Name::text(name.in_back_end())));
+        if let Some(group) = &self.group {
+            attributes.push(Attribute::ObjectGroup(group.clone()));
+        }
+        attributes
+    }
+
+    /// The objects that carry this name and are not destroyed.
+    fn identifiers(&self, name: &KeyName) -> Result<Vec<String>, Error> {
+        let mut filter = Attributes::new();
+        filter.push(Attribute::Name(Name::text(name.in_back_end())));
+        if let Some(group) = &self.group {
+            filter.push(Attribute::ObjectGroup(group.clone()));
+        }
+        let found = self.session.locate(&filter)?;
+        if found.len() < 2 {
+            return Ok(found);
+        }
+        // Some servers go on listing what was destroyed.
+        let states = self.session.get_attributes_many(&found, &[AttributeKind::State])?;
+        Ok(found
+            .into_iter()
+            .zip(states)
+            .filter(|(_, state)| state.as_ref().is_some_and(is_live))
+            .map(|(id, _)| id)
+            .collect())
+    }
+
+    /// The one object that carries this name.
+    fn identifier(&self, name: &KeyName) -> Result<Option<String>, Error> {
+        let mut identifiers = self.identifiers(name)?;
+        match identifiers.len() {
+            0 | 1 => Ok(identifiers.pop()),
+            _ => Err(Error::Ambiguous { name: name.in_back_end(), identifiers }),
+        }
+    }
+
+    /// Makes an object of this name through `make`, if there is none.
+    ///
+    /// Not every server keeps names unique, and an answer may be lost, so the name is looked up before and after. An object that turns
+    /// out to have company was made at the same time as another one: it is taken back, before anybody could use it.
+    fn make(
+        &self,
+        name: &KeyName,
+        make: impl Fn(&Attributes) -> Result<String, strongroom_client::Error>,
+        usage: UsageMask,
+    ) -> Result<(), Error> {
+        let exists = || Error::Exists { name: name.in_back_end() };
+        if !self.identifiers(name)?.is_empty() {
+            return Err(exists());
+        }
+        match super::activated(&self.session, self.identity(name, usage), make) {
+            Ok(made) => {
+                let others = self.identifiers(name)?.iter().any(|id| *id != made);
+                if !others {
+                    return Ok(());
+                }
+                super::dispose(&self.session, &made)?;
+                Err(exists())
+            }
+            Err(error @ strongroom_client::Error::OutcomeUnknown { .. }) => {
+                // Nothing was there, and only this keyring makes keys of its names: one that is there now is ours. None may still be
+                // on its way, so that only the one who asked can decide.
+                match self.identifiers(name) {
+                    Ok(found) if found.len() == 1 => Ok(()),
+                    _ => Err(error.into()),
+                }
+            }
+            Err(strongroom_client::Error::Refused { ref failure, .. })
+                if matches!(
+                    failure.reason,
+                    ResultReason::NonUniqueNameAttribute | ResultReason::ObjectAlreadyExists
+                ) =>
+            {
+                Err(exists())
+            }
+            Err(error @ strongroom_client::Error::Refused { .. }) => {
+                // Older versions have no reason of their own for a name that is taken.
+                match self.identifiers(name) {
+                    Ok(found) if !found.is_empty() => Err(exists()),
+                    _ => Err(error.into()),
+                }
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+impl Backend for Kmip {
+    fn create(&self, name: &KeyName, bytes: usize) -> Result<(), Error> {
+        let bits = u32::try_from(bytes * 8).map_err(|_| Error::Length { kind: KeyKind::Aes, bytes })?;
+        self.make(
+            name,
+            |identity| {
+                let mut attributes = Attributes::new();
+                attributes.push(Attribute::CryptographicAlgorithm(CryptographicAlgorithm::AES));
+                attributes.push(Attribute::CryptographicLength(bits));
+                identity.instances().cloned().for_each(|attribute| attributes.push_instance(attribute));
+                self.session.create(&attributes)
+            },
+            UsageMask::Encrypt | UsageMask::Decrypt,
+        )
+    }
+
+    fn register(&self, name: &KeyName, kind: KeyKind, material: &KeyMaterial) -> Result<(), Error> {
+        match kind {
+            KeyKind::Aes => self.make(
+                name,
+                |identity| {
+                    let mut attributes = Attributes::new();
+                    attributes.push(Attribute::CryptographicAlgorithm(CryptographicAlgorithm::AES));
+                    attributes.push(Attribute::CryptographicLength(bits(material)));
+                    identity.instances().cloned().for_each(|attribute| attributes.push_instance(attribute));
+                    self.session.register(ObjectType::SymmetricKey, &attributes, || {
+                        ManagedObject::SymmetricKey(KeyBlock::raw(
+                            CryptographicAlgorithm::AES,
+                            material.duplicate(),
+                        ))
+                    })
+                },
+                UsageMask::Encrypt | UsageMask::Decrypt,
+            ),
+            KeyKind::Secret => self.make(
+                name,
+                |identity| self.session.register(ObjectType::SecretData, identity, || secret_data(material)),
+                UsageMask::DeriveKey | UsageMask::Export,
+            ),
+        }
+    }
+
+    fn fetch(&self, name: &KeyName) -> Result<Option<Key>, Error> {
+        let Some(identifier) = self.identifier(name)? else { return Ok(None) };
+        match self.session.get(&identifier)? {
+            None => Ok(None),
+            Some(object) => {
+                key(object).map(Some).ok_or_else(|| Error::NotReadable { name: name.in_back_end() })
+            }
+        }
+    }
+
+    fn describe(&self, name: &KeyName) -> Result<Option<Description>, Error> {
+        let Some(identifier) = self.identifier(name)? else { return Ok(None) };
+        let Some(attributes) = self.session.get_attributes(&identifier, &DESCRIBING)? else {
+            return Ok(None);
+        };
+        if !is_live(&attributes) {
+            return Ok(None);
+        }
+        if let Some((kind, bytes)) = kind_and_length(&attributes) {
+            return Ok(Some(Description { name: name.clone(), kind, bytes, identifier }));
+        }
+        // A server that does not say how long a secret is.
+        let Some(key) = self.fetch(name)? else { return Ok(None) };
+        Ok(Some(Description { name: name.clone(), kind: key.kind, bytes: key.material.len(), identifier }))
+    }
+
+    fn remove(&self, name: &KeyName) -> Result<bool, Error> {
+        match self.identifier(name)? {
+            Some(identifier) => Ok(super::dispose(&self.session, &identifier)? == Effect::Done),
+            None => Ok(false),
+        }
+    }
+
+    fn list(&self) -> Result<Vec<Description>, Error> {
+        let mut filter = Attributes::new();
+        if let Some(group) = &self.group {
+            filter.push(Attribute::ObjectGroup(group.clone()));
+        }
+        let identifiers = self.session.locate(&filter)?;
+        let attributes = self.session.get_attributes_many(&identifiers, &DESCRIBING)?;
+        let mut keys = Vec::with_capacity(identifiers.len());
+        for (identifier, attributes) in identifiers.into_iter().zip(attributes) {
+            let Some(attributes) = attributes.filter(is_live) else { continue };
+            let Some(name) = attributes.name().map(KeyName::from_back_end) else { continue };
+            let described = match kind_and_length(&attributes) {
+                Some(described) => Some(described),
+                None if may_be_kept(&attributes) => {
+                    self.session.get(&identifier)?.and_then(key).map(|key| (key.kind, key.material.len()))
+                }
+                None => None,
+            };
+            if let Some((kind, bytes)) = described {
+                keys.push(Description { name, kind, bytes, identifier });
+            }
+        }
+        Ok(keys)
+    }
+}
+
+/// Whether an object with these attributes still has its bytes. A state that the server does not give is no reason to doubt it.
+pub(crate) fn is_live(attributes: &Attributes) -> bool {
+    !matches!(attributes.state(), Some(State::Destroyed | State::DestroyedCompromised))
+}
+
+/// Seconds since the epoch.
+pub(crate) fn now() -> DateTime {
+    let seconds = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    DateTime(i64::try_from(seconds).unwrap_or(i64::MAX))
+}
+
+fn may_be_kept(attributes: &Attributes) -> bool {
+    matches!(attributes.object_type(), Some(ObjectType::SymmetricKey | ObjectType::SecretData))
+}
+
+fn kind_and_length(attributes: &Attributes) -> Option<(KeyKind, usize)> {
+    let kind = match attributes.object_type()? {
+        ObjectType::SymmetricKey => KeyKind::Aes,
+        ObjectType::SecretData => KeyKind::Secret,
+        _ => return None,
+    };
+    let bits = attributes.cryptographic_length().filter(|bits| *bits > 0)?;
+    Some((kind, usize::try_from(bits / 8).ok()?))
+}
+
+fn key(object: ManagedObject) -> Option<Key> {
+    let (kind, block) = match object {
+        ManagedObject::SymmetricKey(block) => (KeyKind::Aes, block),
+        ManagedObject::SecretData { key_block, .. } => (KeyKind::Secret, key_block),
+        _ => return None,
+    };
+    if block.wrapping.is_some() {
+        return None;
+    }
+    block.into_material().map(|material| Key { kind, material })
+}
+
+/// Secret Data as Percona's component registers it: a password in raw form, without algorithm and length.
+fn secret_data(material: &KeyMaterial) -> ManagedObject {
+    let mut key_block = KeyBlock::raw(CryptographicAlgorithm::AES, material.duplicate());
+    (key_block.algorithm, key_block.length) = (None, None);
+    ManagedObject::SecretData { kind: SecretDataType::Password, key_block }
+}
+
+fn bits(material: &KeyMaterial) -> u32 {
+    u32::try_from(material.len().saturating_mul(8)).unwrap_or(u32::MAX)
+}
