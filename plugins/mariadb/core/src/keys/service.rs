@@ -145,7 +145,7 @@ impl KeyService {
         let message = error.to_string();
         let is_news = lock(&self.health).fault(&message, Instant::now());
         if is_news {
-            self.log.error(&format!("keys could not be refreshed, and those in memory are used: {message}"));
+            self.log.error(&format!("keys were not refreshed, those in memory are used: {message}"));
         }
     }
 }

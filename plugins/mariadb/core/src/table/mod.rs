@@ -105,7 +105,7 @@ extern "C" fn reset() -> c_int {
         match service.reload() {
             Ok(()) => 0,
             Err(error) => {
-                report_error(&format!("keys could not be refreshed, and those in memory stay: {error}"));
+                report_error(&format!("keys were not refreshed, those in memory are used: {error}"));
                 1
             }
         }
