@@ -40,24 +40,26 @@ impl KeyBlock {
         }
     }
 
-    /// The key's bytes, where they are here, in the clear and plain: raw, opaque, or inside a Transparent Symmetric Key.
-    pub fn material(&self) -> Option<&KeyMaterial> {
-        match &self.value {
-            Some(KeyValue::Plain {
-                bytes: KeyBytes::Plain(key) | KeyBytes::TransparentSymmetric(key),
-                ..
-            }) => Some(key),
+    /// The key's bytes, where they are here, not wrapped, and plain: raw, opaque, or inside a Transparent Symmetric Key.
+    pub const fn material(&self) -> Option<&KeyMaterial> {
+        match self {
+            Self { value: Some(KeyValue::Plain { bytes, .. }), wrapping: None, .. } => bytes.material(),
             _ => None,
         }
     }
 
     /// The same, taken out.
     pub fn into_material(self) -> Option<KeyMaterial> {
-        match self.value {
-            Some(KeyValue::Plain {
-                bytes: KeyBytes::Plain(key) | KeyBytes::TransparentSymmetric(key),
+        match self {
+            Self {
+                value:
+                    Some(KeyValue::Plain {
+                        bytes: KeyBytes::Plain(key) | KeyBytes::TransparentSymmetric(key),
+                        ..
+                    }),
+                wrapping: None,
                 ..
-            }) => Some(key),
+            } => Some(key),
             _ => None,
         }
     }
@@ -92,6 +94,15 @@ pub enum KeyBytes {
     TransparentSymmetric(KeyMaterial),
     /// Another transparent key: carried, not understood.
     Transparent(Vec<Item>),
+}
+
+impl KeyBytes {
+    const fn material(&self) -> Option<&KeyMaterial> {
+        match self {
+            Self::Plain(key) | Self::TransparentSymmetric(key) => Some(key),
+            Self::Transparent(_) => None,
+        }
+    }
 }
 
 impl Wire for KeyValue {
@@ -140,5 +151,23 @@ impl Wire for KeyBytes {
                 writer.structure(tag, |writer| items.iter().try_for_each(|item| writer.item(item)))
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wrapped_bytes_are_never_taken_for_the_key() {
+        let raw = || KeyBlock::raw(CryptographicAlgorithm::AES, KeyMaterial::new(&[1; 16]));
+        assert_eq!(raw().length, Some(128));
+        assert_eq!(raw().material(), Some(&KeyMaterial::new(&[1; 16])));
+        assert_eq!(raw().into_material(), Some(KeyMaterial::new(&[1; 16])));
+        let wrapped = || KeyBlock { wrapping: Some(RawStructure::default()), ..raw() };
+        assert_eq!(wrapped().material(), None);
+        assert_eq!(wrapped().into_material(), None);
+        let wrapped_whole = KeyBlock { value: Some(KeyValue::Wrapped(KeyMaterial::new(&[1; 24]))), ..raw() };
+        assert_eq!(wrapped_whole.material(), None);
     }
 }
