@@ -78,6 +78,31 @@ class Checks:
     def state(self, identifier):
         return self.attributes(identifier, "State")["State"][0].value
 
+    def query(self):
+        functions = [enums.QueryFunction.QUERY_OPERATIONS, enums.QueryFunction.QUERY_OBJECTS,
+                     enums.QueryFunction.QUERY_SERVER_INFORMATION,
+                     enums.QueryFunction.QUERY_APPLICATION_NAMESPACES]
+        if self.version != "1.0":
+            functions += [enums.QueryFunction.QUERY_EXTENSION_LIST, enums.QueryFunction.QUERY_EXTENSION_MAP]
+        answer = self.client.proxy.query(query_functions=functions)
+        expect(answer.result_status.value == enums.ResultStatus.SUCCESS, answer.result_message)
+        operations = set(answer.operations)
+        wanted = {enums.Operation.CREATE, enums.Operation.REGISTER, enums.Operation.LOCATE, enums.Operation.GET,
+                  enums.Operation.GET_ATTRIBUTES, enums.Operation.GET_ATTRIBUTE_LIST, enums.Operation.ACTIVATE,
+                  enums.Operation.REVOKE, enums.Operation.DESTROY, enums.Operation.QUERY}
+        expect(wanted <= operations, wanted - operations)
+        # A version must not be offered what it does not know (KMIP 1.1 added Discover Versions, 1.2 Encrypt).
+        expect((enums.Operation.DISCOVER_VERSIONS in operations) == (self.version != "1.0"), operations)
+        expect(self.version not in ("1.0", "1.1") or enums.Operation.ENCRYPT not in operations, operations)
+        expect(answer.vendor_identification, answer.vendor_identification)
+
+    def discover_versions(self):
+        answer = self.client.proxy.discover_versions()
+        expect(answer.result_status.value == enums.ResultStatus.SUCCESS, answer.result_message)
+        offered = ["%d.%d" % (version.major, version.minor) for version in answer.protocol_versions]
+        expect(set(VERSIONS) <= set(offered), offered)
+        expect(offered == sorted(offered, reverse=True), offered)
+
     def create(self):
         for index, length in enumerate((128, 192, 256, 256, 256)):
             self.made.append(self.client.create(AES, length, name=self.name(index),
@@ -239,11 +264,16 @@ class Checks:
         for call in (self.client.get, self.client.activate, self.client.destroy, self.client.get_attributes):
             refused(lambda: call("4711-no-such-object"), enums.ResultReason.ITEM_NOT_FOUND)
 
-    ORDER = (create, get, register_symmetric_key, register_secret_data, register_opaque_object, locate_by_name,
-             locate_by_object_type, locate_by_several_attributes, locate_pages, get_attributes, get_attribute_list,
-             modify_attribute, modify_read_only_attribute, delete_attribute, delete_read_only_attribute, activate,
-             destroy_of_an_active_key_is_refused, revoke, revoke_compromised, destroy,
-             destroyed_objects_are_gone, unknown_objects_are_not_found)
+    ORDER = (query, discover_versions, create, get, register_symmetric_key, register_secret_data,
+             register_opaque_object, locate_by_name, locate_by_object_type, locate_by_several_attributes,
+             locate_pages, get_attributes, get_attribute_list, modify_attribute, modify_read_only_attribute,
+             delete_attribute, delete_read_only_attribute, activate, destroy_of_an_active_key_is_refused, revoke,
+             revoke_compromised, destroy, destroyed_objects_are_gone, unknown_objects_are_not_found)
+
+
+def checks_of(version):
+    """Discover Versions came with 1.1, and PyKMIP's client cannot read its refusal."""
+    return [check for check in Checks.ORDER if version != "1.0" or check is not Checks.discover_versions]
 
 
 def main():
@@ -256,7 +286,7 @@ def main():
         with ProxyKmipClient(hostname=host, port=int(port), cert=certificate, key=key, ca=ca,
                              kmip_version=VERSIONS[version]) as client:
             checks = Checks(client, version)
-            for check in Checks.ORDER:
+            for check in checks_of(version):
                 name = check.__name__.replace("_", " ")
                 try:
                     check(checks)

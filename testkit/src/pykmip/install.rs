@@ -45,7 +45,9 @@ fn install(home: &Path) -> Result<(), Unavailable> {
         .map_err(|_| fail("Python has no venv module (Debian: apt-get install python3-venv)".to_owned()))?;
     let venv = home.join("venv");
     run(Command::new("python3").args(["-m", "venv"]).arg(&venv)).map_err(fail)?;
-    let requirements = Path::new(env!("CARGO_MANIFEST_DIR")).join("python/requirements.txt");
+    let requirements = home.join("requirements.txt");
+    std::fs::write(&requirements, include_str!("../../python/requirements.txt"))
+        .map_err(|error| fail(error.to_string()))?;
     run(Command::new(venv.join("bin/python"))
         .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--requirement"])
         .arg(requirements))

@@ -3,10 +3,10 @@
 
 use std::ffi::OsString;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{Client, Installation, ScriptRun, client_script, installation};
+use super::{Client, Installation, ScriptRun, client_script, installation, program};
 use crate::Unavailable;
 use crate::folder::Scratch;
 use crate::process::{Launch, Process, wait_until};
@@ -36,7 +36,7 @@ impl Ledger {
     pub fn begin(&mut self, client: &Client, connections: usize, count: usize) {
         let started = Launch::new(&self.installation.python, self.scratch.path().join("output"))
             .args(["-W", "ignore"])
-            .arg(program())
+            .arg(self.program())
             .arg("create")
             .args(client.args())
             .arg(self.file())
@@ -92,14 +92,14 @@ impl Ledger {
         let mut args: Vec<OsString> = vec!["verify".into()];
         args.extend(client.args());
         args.push(self.file().into());
-        client_script(&program(), args)
+        client_script(&self.program(), args)
+    }
+
+    fn program(&self) -> PathBuf {
+        program(&self.scratch, "ledger.py", include_str!("../../python/ledger.py"))
     }
 
     fn file(&self) -> PathBuf {
         self.scratch.path().join("ledger")
     }
-}
-
-fn program() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("python/ledger.py")
 }

@@ -14,7 +14,8 @@ pub use ledger::Ledger;
 pub use server::Server;
 
 use std::ffi::OsString;
-use std::path::Path;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::Unavailable;
@@ -30,6 +31,14 @@ pub struct ScriptRun {
     pub success: bool,
     /// Output and errors, in the order in which they were written.
     pub output: String,
+}
+
+impl ScriptRun {
+    /// How many checks were reported as passed.
+    #[must_use]
+    pub fn passed(&self) -> usize {
+        self.output.lines().filter(|line| line.starts_with("ok ")).count()
+    }
 }
 
 /// Runs a Python program that may import `kmip`, for at most two minutes.
@@ -65,11 +74,28 @@ pub fn client_script<A: Into<OsString>>(
     }
 }
 
+/// How many checks [`proxy_client`] makes: 24 in each version, without Discover Versions in 1.0.
+pub const PROXY_CLIENT_CHECKS: usize = 5 * 24 - 1;
+
 /// Runs every operation of PyKMIP's own client in every version from 1.0 to 1.4 against the server that `client` reaches:
 /// `python/proxy_client.py`, one line of output for each check.
 ///
 /// # Errors
 /// Only when PyKMIP cannot be had.
 pub fn proxy_client(client: &Client) -> Result<ScriptRun, Unavailable> {
-    client_script(&Path::new(env!("CARGO_MANIFEST_DIR")).join("python/proxy_client.py"), client.args())
+    let scratch = Scratch::new("script");
+    client_script(
+        &program(&scratch, "proxy_client.py", include_str!("../../python/proxy_client.py")),
+        client.args(),
+    )
+}
+
+/// Writes one of our own programs where Python can run it. They travel inside the test, so that a target directory
+/// shared between checkouts cannot run another checkout's.
+fn program(scratch: &Scratch, name: &str, text: &str) -> PathBuf {
+    let path = scratch.path().join(name);
+    match fs::write(&path, text) {
+        Ok(()) => path,
+        Err(error) => panic!("{} cannot be written: {error}", path.display()),
+    }
 }

@@ -1,10 +1,10 @@
 //! PyKMIP's server, on a loopback port of its own.
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{Installation, installation};
+use super::{Installation, installation, program};
 use crate::Unavailable;
 use crate::certificates::Certificates;
 use crate::folder::Scratch;
@@ -57,7 +57,7 @@ impl Server {
         let before = std::fs::metadata(&output).map_or(0, |file| file.len() as usize);
         let started = Launch::new(&self.installation.python, &output)
             .args(["-W", "ignore"])
-            .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("python/pykmip_server.py"))
+            .arg(program(&self.scratch, "pykmip_server.py", include_str!("../../python/pykmip_server.py")))
             .arg(self.scratch.path())
             .arg(&self.ca)
             .arg(&self.certificate)
