@@ -21,8 +21,13 @@ const STOP_LIMIT: Duration = Duration::from_secs(30);
 /// When the program cannot be run.
 #[must_use]
 pub fn strongroom<A: AsRef<OsStr>>(args: impl IntoIterator<Item = A>) -> Output {
+    run(args, &[])
+}
+
+fn run<A: AsRef<OsStr>>(args: impl IntoIterator<Item = A>, env: &[(OsString, OsString)]) -> Output {
     let program = built::strongroom();
-    match Command::new(&program).args(args).stdin(Stdio::null()).output() {
+    let env = env.iter().map(|(name, value)| (name, value));
+    match Command::new(&program).args(args).envs(env).stdin(Stdio::null()).output() {
         Ok(output) => output,
         Err(error) => panic!("{} cannot be run: {error}", program.display()),
     }
@@ -34,7 +39,11 @@ pub fn strongroom<A: AsRef<OsStr>>(args: impl IntoIterator<Item = A>) -> Output 
 /// With both its streams, when it fails.
 pub fn strongroom_ok<A: AsRef<OsStr>>(args: impl IntoIterator<Item = A>) -> String {
     let args: Vec<OsString> = args.into_iter().map(|arg| arg.as_ref().to_owned()).collect();
-    let output = strongroom(&args);
+    run_ok(&args, &[])
+}
+
+fn run_ok(args: &[OsString], env: &[(OsString, OsString)]) -> String {
+    let output = run(args, env);
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     assert!(
         output.status.success(),
@@ -53,7 +62,7 @@ pub struct Options {
     pub init: Vec<OsString>,
     /// Further arguments of `vault serve`.
     pub serve: Vec<OsString>,
-    /// Environment of `vault serve`.
+    /// Environment of both, such as `CREDENTIALS_DIRECTORY` for a passphrase.
     pub env: Vec<(OsString, OsString)>,
     /// The KMIP addresses of the other vaults of this cluster, for tokens and endpoint directories.
     pub standbys: Vec<SocketAddr>,
@@ -107,7 +116,7 @@ impl Vault {
             args.extend(["--file-slot".into(), vault.file_slot().into()]);
         }
         args.extend(vault.options.init.iter().cloned());
-        strongroom_ok(&args);
+        run_ok(&args, &vault.options.env);
         vault
     }
 
