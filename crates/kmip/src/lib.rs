@@ -12,7 +12,7 @@
 //! - [`fragment`]: attributes and objects on their own, for who keeps them.
 //!
 //! Two rules hold everywhere. Decoding accepts what any version knows, in the specification's order. Encoding writes for the version
-//! in the message's header, and what that version lacks is an [`EncodeError`](ttlv::EncodeError) that names it, never a silent
+//! in the message's header, and what that version lacks is an [`EncodeError`] that names it, never a silent
 //! omission.
 #![forbid(unsafe_code)]
 

@@ -290,3 +290,51 @@ impl AttributeKind {
         )
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_is_found_by_its_name_and_by_its_tag() {
+        for kind in AttributeKind::ALL.iter().copied() {
+            assert_eq!(AttributeKind::from_name(kind.name()), Some(kind));
+            assert_eq!(AttributeKind::from_tag(kind.tag()), Some(kind));
+            assert!(!kind.name().is_empty());
+        }
+        assert_eq!(
+            AttributeKind::from_name("Cryptographic Algorithm"),
+            Some(AttributeKind::CryptographicAlgorithm)
+        );
+        assert_eq!(
+            AttributeKind::from_name("PKCS#12 Friendly Name"),
+            Some(AttributeKind::PKCS_12FriendlyName)
+        );
+        assert_eq!(
+            AttributeKind::from_name("X.509 Certificate Issuer"),
+            Some(AttributeKind::X_509CertificateIssuer)
+        );
+        assert_eq!(AttributeKind::from_name("x-Name"), None);
+    }
+
+    /// An attribute cannot be older than the tag of the same name.
+    #[test]
+    fn no_attribute_is_older_than_its_tag() {
+        for kind in AttributeKind::ALL.iter().copied() {
+            assert!(kind.tag().exists_in(kind.span().since), "{kind:?}");
+        }
+    }
+
+    /// A row of each sort, from the rules tables of KMIP 1.4 §3.
+    #[test]
+    fn rights_are_those_of_the_specification() {
+        let rules = |kind: AttributeKind| (kind.is_multiple(), kind.client_rights());
+        assert_eq!(rules(AttributeKind::UniqueIdentifier), (false, ClientRights::Read));
+        assert_eq!(rules(AttributeKind::State), (false, ClientRights::Read));
+        assert_eq!(rules(AttributeKind::Name), (true, ClientRights::Delete));
+        assert_eq!(rules(AttributeKind::ActivationDate), (false, ClientRights::Change));
+        assert_eq!(rules(AttributeKind::CryptographicUsageMask), (false, ClientRights::SetOnce));
+        assert_eq!(rules(AttributeKind::ObjectGroup), (true, ClientRights::Delete));
+        assert_eq!(rules(AttributeKind::Digest), (true, ClientRights::Read));
+    }
+}

@@ -147,3 +147,29 @@ impl Wire for AttributeName {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ProtocolVersion;
+
+    #[test]
+    fn custom_attributes_of_1_x_are_the_vendors_x_and_y_of_2_x() {
+        let of = |vendor: &str| AttributeName::from_vendor(vendor.to_owned(), "Purpose".to_owned());
+        assert_eq!(of("x"), AttributeName::Custom("x-Purpose".to_owned()));
+        assert_eq!(of("y"), AttributeName::Custom("y-Purpose".to_owned()));
+        assert!(matches!(of("acme"), AttributeName::Vendor { .. }));
+        assert_eq!(split_custom("x-a-b"), Some(("x", "a-b")));
+        assert_eq!(split_custom("z-a"), None);
+    }
+
+    #[test]
+    fn only_2_x_can_write_a_vendors_attribute_and_only_1_x_any_text() {
+        let vendor = AttributeName::from_vendor("acme".to_owned(), "a".to_owned());
+        assert!(!vendor.exists_in(ProtocolVersion::V1_4));
+        assert!(vendor.exists_in(ProtocolVersion::V2_1));
+        let text = AttributeName::from_text("Storage Status Mask");
+        assert!(text.exists_in(ProtocolVersion::V1_0));
+        assert!(!text.exists_in(ProtocolVersion::V2_1));
+    }
+}

@@ -15,7 +15,8 @@ pub enum Unexpected {
 ///
 /// Fields are read in the order of the specification, which both sides SHALL keep (KMIP 1.4 §9.1.1.4). Nothing is read beyond the
 /// structure's own end, and a length is believed only once its bytes are there.
-#[derive(Debug)]
+///
+/// Has no `Debug`: what is read may be key bytes.
 pub struct Reader<'a> {
     message: &'a [u8],
     position: usize,

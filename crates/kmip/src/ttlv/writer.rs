@@ -12,7 +12,8 @@ const INITIAL_BYTES: usize = 1024;
 const LENGTH_PENDING: [u8; 4] = [0xFF; 4];
 
 /// Appends items to one buffer, and refuses those that the message's version lacks.
-#[derive(Debug)]
+///
+/// Has no `Debug`: what is written may be key bytes.
 pub struct Writer {
     buffer: MessageBytes,
     version: ProtocolVersion,

@@ -1,10 +1,10 @@
 //! Messages typed out by hand, item by item: what the use cases of the specification and known clients send.
 
-use strongroom_kmip::attribute::{AttributeInstance, Name};
+use strongroom_kmip::attribute::{AttributeInstance, Name, TemplateAttribute};
 use strongroom_kmip::message::*;
 use strongroom_kmip::object::{KeyBlock, KeyBytes, ManagedObject};
 use strongroom_kmip::operation::*;
-use strongroom_kmip::ttlv::Value;
+use strongroom_kmip::ttlv::{Item, RawStructure, Tag, Value};
 use strongroom_kmip::types::*;
 use strongroom_kmip::{
     Attribute, AttributeKind, DateTime, Failure, Limits, ProtocolVersion, RequestMessage, ResponseMessage,
@@ -396,4 +396,40 @@ fn a_response_with_fields_of_other_versions_is_understood() {
         ResponseMessage::decode(&bytes, &Limits::RESPONSE).expect("unknown fields are passed over");
     let registered = register::Response { unique_identifier: "1".to_owned(), template: None };
     assert_eq!(response.items, [ResponseItem::success(None, registered)]);
+}
+
+#[test]
+fn secrets_are_not_printed() {
+    let mut request = RequestMessage::single(
+        ProtocolVersion::V1_1,
+        register::Request {
+            object_type: ObjectType::SymmetricKey,
+            template: TemplateAttribute::default(),
+            object: ManagedObject::SymmetricKey(KeyBlock::raw(
+                CryptographicAlgorithm::AES,
+                KeyMaterial::new(&[0xAB; 32]),
+            )),
+            protection_storage_masks: None,
+        },
+    );
+    let password = || Some(Password::new("hunter2".to_owned().into()));
+    request.header.authentication = vec![
+        Credential::UsernameAndPassword { username: "ann".to_owned(), password: password() },
+        Credential::Device(Box::new(DeviceCredential {
+            password: password(),
+            ..DeviceCredential::default()
+        })),
+        Credential::Other {
+            kind: CredentialType(0x8000_0001),
+            value: RawStructure(vec![Item {
+                tag: Tag::Password,
+                value: Value::TextString("hunter2".to_owned()),
+            }]),
+        },
+    ];
+    let printed = format!("{request:?}");
+    assert!(printed.contains("ann"), "{printed}");
+    for secret in ["hunter2", "171", "ab, ab", "abab", "ABAB"] {
+        assert!(!printed.contains(secret), "{printed}");
+    }
 }
