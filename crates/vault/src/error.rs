@@ -8,7 +8,7 @@ use crate::audit::AuditError;
 use crate::barrier::{KeyringError, SealError};
 use crate::ca::CaError;
 use crate::root_key::SlotError;
-use crate::store::{RecordId, RecordKind, StoreError};
+use crate::store::{RecordId, RecordKind, StoreCause, StoreError};
 
 /// The vault could not do what was asked.
 #[derive(Debug)]
@@ -154,6 +154,30 @@ impl fmt::Display for Error {
             Self::Slot(error) => error.fmt(f),
             Self::Ca(error) => error.fmt(f),
             Self::Closed => write!(f, "the vault is closing; try again when it runs"),
+        }
+    }
+}
+
+impl Error {
+    /// Whether something was tampered with or is damaged.
+    pub fn is_integrity(&self) -> bool {
+        match self {
+            Self::Record { .. }
+            | Self::Head(_)
+            | Self::RecordSet { .. }
+            | Self::Content { .. }
+            | Self::Missing { .. }
+            | Self::Keyring(_)
+            | Self::Mismatch { .. }
+            | Self::Metadata { .. }
+            | Self::Slot(SlotError::Damaged)
+            | Self::Ca(CaError::Damaged { .. }) => true,
+            Self::Audit(error) => matches!(
+                error,
+                AuditError::Broken(_) | AuditError::StoreRolledBack { .. } | AuditError::Behind { .. }
+            ),
+            Self::Store(error) => matches!(error.cause, StoreCause::Corrupt { .. }),
+            _ => false,
         }
     }
 }

@@ -14,11 +14,13 @@
 //! Invariants: nothing unsealed reaches [`store`]; a change is durable and journaled before it is answered;
 //! the release of a key is journaled before the reply leaves.
 
+pub mod admin;
 pub mod audit;
 pub mod barrier;
 pub mod ca;
 pub mod clock;
 pub mod config;
+pub mod control;
 pub mod endpoint;
 pub mod enrolment;
 pub mod error;
@@ -30,6 +32,7 @@ mod policy;
 pub mod root_key;
 mod session;
 mod secret_text;
+pub mod server;
 pub mod store;
 pub mod vault;
 
