@@ -39,8 +39,8 @@ pub struct ResponseItem {
 pub struct Failure {
     /// Operation Failed, Operation Pending or Operation Undone; or what a vendor sends.
     pub status: ResultStatus,
-    /// Why. Where the status is not Operation Failed, a server need not say: absent is read as General Failure, and that is not
-    /// written.
+    /// Why. A reply that does not say is read as General Failure: a failed operation must name its reason and not every server does,
+    /// and a pending one need not, so that General Failure is written for failed ones only.
     pub reason: ResultReason,
     /// Words about it.
     pub message: Option<String>,
@@ -150,11 +150,7 @@ impl Batch for ResponseMessage {
             broken.operation = operation;
             broken.batch_id = Wire::decode(Tag::UniqueBatchItemID, reader)?;
             let status = ResultStatus::decode(Tag::ResultStatus, reader)?;
-            let reason: Option<ResultReason> = if status == ResultStatus::OperationFailed {
-                Some(Wire::decode(Tag::ResultReason, reader)?)
-            } else {
-                Wire::decode(Tag::ResultReason, reader)?
-            };
+            let reason: Option<ResultReason> = Wire::decode(Tag::ResultReason, reader)?;
             let message = Wire::decode(Tag::ResultMessage, reader)?;
             let asynchronous_correlation_value = Wire::decode(Tag::AsynchronousCorrelationValue, reader)?;
             let result = match (status, operation) {

@@ -3,7 +3,7 @@
 /// Bounds on decoding. Every length, depth and count that comes from outside is held against one of them.
 ///
 /// Together with the rule that a length is only believed once its bytes are there, they bound memory: a decoded message takes at most
-/// a small multiple of its encoded size (see `tests/memory.rs`).
+/// a small multiple of its encoded size (see `tests/kmip/memory.rs`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Bytes of a whole message, its header included.

@@ -122,7 +122,7 @@ fn check<T>(bytes: &[u8], result: Result<T, DecodeError>) -> Result<(), TestCase
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(3_000) })]
+    #![proptest_config(crate::cases(3_000))]
 
     #[test]
     fn any_bytes_decode_or_give_an_error(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {

@@ -433,3 +433,25 @@ fn secrets_are_not_printed() {
         assert!(!printed.contains(secret), "{printed}");
     }
 }
+
+/// The specification demands a reason; what a client needs is that the failure is understood without it.
+#[test]
+fn a_failure_without_a_reason_is_a_general_failure() {
+    let bytes = hex("42007B 01 00000078
+           42007A 01 00000048
+             420069 01 00000020
+               42006A 02 00000004 00000001 00000000
+               42006B 02 00000004 00000002 00000000
+             420092 09 00000008 0000000000000000
+             42000D 02 00000004 00000001 00000000
+           42000F 01 00000020
+             42005C 05 00000004 0000000A 00000000
+             42007F 05 00000004 00000001 00000000");
+    let response = ResponseMessage::decode(&bytes, &Limits::RESPONSE).expect("a failure");
+    let failure = Failure {
+        status: ResultStatus::OperationFailed,
+        reason: ResultReason::GeneralFailure,
+        message: None,
+    };
+    assert_eq!(response.items, [ResponseItem::failure(Some(Operation::Get), None, failure)]);
+}

@@ -8,6 +8,14 @@ mod strategies;
 mod vectors;
 mod versions;
 
+use proptest::test_runner::Config;
+
+/// How many messages a property is tried on: `PROPTEST_CASES` where it is set, for a long soak.
+fn cases(everyday: u32) -> Config {
+    let config = Config { failure_persistence: None, ..Config::default() };
+    if std::env::var_os("PROPTEST_CASES").is_some() { config } else { Config { cases: everyday, ..config } }
+}
+
 /// Bytes from hexadecimal digits; blanks are passed over.
 fn hex(text: &str) -> Vec<u8> {
     let digits: Vec<u8> = text

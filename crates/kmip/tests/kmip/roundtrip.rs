@@ -6,7 +6,7 @@ use strongroom_kmip::{Limits, ProtocolVersion, RequestMessage, ResponseMessage};
 use crate::strategies;
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(1_500) })]
+    #![proptest_config(crate::cases(1_500))]
 
     #[test]
     fn a_request_survives_the_wire(request in strategies::version().prop_flat_map(strategies::request)) {
