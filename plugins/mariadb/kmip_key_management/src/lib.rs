@@ -1,1 +1,90 @@
-//! Being written.
+//! `kmip_key_management`: a plugin that gives MariaDB its encryption keys from a KMIP server, which MariaDB never had.
+//!
+//! The library holds two plugins: `kmip_key_management` (keys and encryption) and `KMIP_KEY_MANAGEMENT_KEYS` (the table of keys and versions, and
+//! `FLUSH`). Everything the server calls is in `strongroom-mariadb-core`; here are the names, the variables ([`variables`]) and the way from a
+//! configuration to a source of keys ([`source`]).
+
+#![allow(non_upper_case_globals, reason = "the server looks these symbols up by name")]
+
+mod source;
+mod variables;
+
+use std::ffi::{CStr, c_int, c_void};
+
+use strongroom_mariadb_core::layout::{
+    Declaration, PLUGIN_INTERFACE_VERSION, PluginType, ServerOwned, ShowVariable,
+};
+use strongroom_mariadb_core::server::Log;
+use strongroom_mariadb_core::{served, status, table};
+use strongroom_plugin_abi::boundary::guard;
+
+const LOG: Log = Log { plugin: "kmip_key_management" };
+const TABLE: &CStr = c"KMIP_KEY_MANAGEMENT_KEYS";
+
+static STATUS: ServerOwned<[ShowVariable; 5]> = ServerOwned::new([
+    ShowVariable::function(c"kmip_key_management_keys", status::keys),
+    ShowVariable::function(c"kmip_key_management_versions", status::versions),
+    ShowVariable::function(c"kmip_key_management_last_refresh", status::last_refresh),
+    ShowVariable::function(c"kmip_key_management_seconds_since_contact", status::seconds_since_contact),
+    ShowVariable::END,
+]);
+
+/// Version of the layout of [`_maria_plugin_declarations_`].
+#[unsafe(no_mangle)]
+pub static _maria_plugin_interface_version_: c_int = PLUGIN_INTERFACE_VERSION;
+
+/// Size of one declaration, in bytes.
+#[unsafe(no_mangle)]
+pub static _maria_sizeof_struct_st_plugin_: c_int = size_of::<Declaration>() as c_int;
+
+/// The plugins of this library.
+#[unsafe(no_mangle)]
+pub static _maria_plugin_declarations_: ServerOwned<[Declaration; 3]> = ServerOwned::new([
+    Declaration::new(
+        PluginType::Encryption,
+        served::encryption(),
+        c"kmip_key_management",
+        c"Encryption keys from a KMIP server",
+        init,
+        deinit,
+    )
+    .with_status(STATUS.as_ptr().cast())
+    .with_variables(variables::ALL.as_ptr().cast()),
+    Declaration::new(
+        PluginType::InformationSchema,
+        table::info(),
+        TABLE,
+        c"Keys and versions of kmip_key_management",
+        init_table,
+        table::deinit,
+    ),
+    Declaration::END,
+]);
+
+/// Runs while the library is being loaded, before the server reads the declarations.
+// SAFETY: `prepare` uses nothing that the loader has not set up before it runs such functions.
+#[used]
+#[unsafe(link_section = ".init_array")]
+static PREPARE: extern "C" fn() = table::prepare;
+
+unsafe extern "C" fn init(_plugin: *mut c_void) -> c_int {
+    guard(1, || match source::begin(LOG, &variables::configuration()) {
+        Ok(()) => 0,
+        Err(error) => {
+            LOG.error(&format!("not started: {error}"));
+            1
+        }
+    })
+}
+
+unsafe extern "C" fn deinit(_plugin: *mut c_void) -> c_int {
+    guard(1, || {
+        served::end();
+        0
+    })
+}
+
+unsafe extern "C" fn init_table(description: *mut c_void) -> c_int {
+    // SAFETY: the server passes a description of its own series.
+    unsafe { table::init(LOG, TABLE, description) }
+}

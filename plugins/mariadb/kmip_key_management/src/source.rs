@@ -1,0 +1,129 @@
+//! From a configuration to keys being served.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use strongroom_client::connect::{Resolution, TlsConfigError};
+use strongroom_client::endpoint_dir::EndpointDirError;
+use strongroom_client::{Endpoint, Options, Session};
+use strongroom_keyring::versions::KmipVersions;
+use strongroom_mariadb_core::crypt::Algorithm;
+use strongroom_mariadb_core::served::{self, BeginError};
+use strongroom_mariadb_core::server::Log;
+
+/// How many times the time of one server the whole list is given.
+const LIST_SHARES: u32 = 3;
+
+/// What the system variables say.
+#[derive(Debug)]
+pub(crate) struct Configuration {
+    /// The endpoint directory; empty when it was not set.
+    pub(crate) conf_dir: PathBuf,
+    /// First part of the keys' names.
+    pub(crate) key_prefix: String,
+    /// What data is encrypted with.
+    pub(crate) algorithm: Algorithm,
+    /// Time between refreshes; zero for none.
+    pub(crate) refresh_interval: Duration,
+    /// Time for one server.
+    pub(crate) timeout: Duration,
+}
+
+/// Why the plugin does not start.
+#[derive(Debug)]
+pub(crate) enum StartError {
+    /// `conf_dir` is not set.
+    NoConfDir,
+    /// `conf_dir` is not an absolute path.
+    RelativeConfDir(PathBuf),
+    /// `key_prefix` is empty.
+    NoKeyPrefix,
+    /// The endpoint directory cannot be used.
+    Endpoint(EndpointDirError),
+    /// Its certificates and key do not go together.
+    Tls(PathBuf, TlsConfigError),
+    /// The keys cannot be served.
+    Begin(BeginError),
+}
+
+/// Opens the endpoint directory, loads every key and begins to serve.
+pub(crate) fn begin(log: Log, configuration: &Configuration) -> Result<(), StartError> {
+    let Configuration { conf_dir, key_prefix, algorithm, refresh_interval, timeout } = configuration;
+    if conf_dir.as_os_str().is_empty() {
+        return Err(StartError::NoConfDir);
+    }
+    if conf_dir.is_relative() {
+        return Err(StartError::RelativeConfDir(conf_dir.clone()));
+    }
+    if key_prefix.is_empty() {
+        return Err(StartError::NoKeyPrefix);
+    }
+    let endpoint = Endpoint::open(conf_dir).map_err(StartError::Endpoint)?;
+    for warning in &endpoint.warnings {
+        log.warning(&warning.to_string());
+    }
+    let options = Options {
+        per_server: *timeout,
+        total: timeout.saturating_mul(LIST_SHARES),
+        // A thread that the resolver leaves behind has no place inside a database.
+        resolution: Resolution::ThisThread,
+        ..Options::default()
+    };
+    let session =
+        Session::new(&endpoint, options).map_err(|error| StartError::Tls(conf_dir.clone(), error))?;
+    let source = Box::new(KmipVersions::with_prefix(session, key_prefix));
+    served::begin(log, source, *algorithm, *refresh_interval).map_err(StartError::Begin)
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoConfDir => f.write_str(
+                "kmip_key_management_conf_dir is not set; set it to the directory that strongroom enroll has written",
+            ),
+            Self::RelativeConfDir(path) => write!(
+                f,
+                "kmip_key_management_conf_dir is {:?}, and must be an absolute path",
+                path.as_os_str()
+            ),
+            Self::NoKeyPrefix => {
+                f.write_str("kmip_key_management_key_prefix is empty; leave it out for the default, mariadb")
+            }
+            Self::Endpoint(error) => error.fmt(f),
+            Self::Tls(path, error) => write!(f, "{}: {error}", path.display()),
+            Self::Begin(error) => error.fmt(f),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn configuration() -> Configuration {
+        Configuration {
+            conf_dir: PathBuf::from("/nonexistent/endpoint"),
+            key_prefix: "mariadb".into(),
+            algorithm: Algorithm::AesCtr,
+            refresh_interval: Duration::ZERO,
+            timeout: Duration::from_secs(1),
+        }
+    }
+
+    fn fault(configuration: &Configuration) -> String {
+        begin(Log { plugin: "test" }, configuration).expect_err("no start").to_string()
+    }
+
+    #[test]
+    fn each_fault_of_the_configuration_is_named_with_its_variable_or_file() {
+        let unset = Configuration { conf_dir: PathBuf::new(), ..configuration() };
+        assert!(fault(&unset).starts_with("kmip_key_management_conf_dir is not set"), "{}", fault(&unset));
+        let relative = Configuration { conf_dir: PathBuf::from("etc/endpoint"), ..configuration() };
+        assert!(fault(&relative).contains("must be an absolute path"), "{}", fault(&relative));
+        let no_prefix = Configuration { key_prefix: String::new(), ..configuration() };
+        assert!(fault(&no_prefix).starts_with("kmip_key_management_key_prefix"), "{}", fault(&no_prefix));
+        let missing = fault(&configuration());
+        assert!(missing.starts_with("/nonexistent/endpoint"), "{missing}");
+    }
+}
