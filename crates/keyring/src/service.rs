@@ -13,12 +13,14 @@ pub struct Keyring {
     backend: Box<dyn Backend>,
 }
 
-impl Keyring {
-    /// A keyring over this back end.
-    pub fn new(backend: impl Backend + 'static) -> Self {
+/// A keyring over this back end.
+impl<B: Backend + 'static> From<B> for Keyring {
+    fn from(backend: B) -> Self {
         Self { backend: Box::new(backend) }
     }
+}
 
+impl Keyring {
     /// Makes a key of `bytes` bytes. An AES key's bytes are drawn by the back end, so that they have been nowhere else; those of a
     /// secret are drawn here.
     ///
