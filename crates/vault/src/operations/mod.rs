@@ -25,6 +25,8 @@ mod modify_attribute;
 mod query;
 mod register;
 mod revoke;
+#[cfg(test)]
+mod tests;
 
 use strongroom_kmip::ProtocolVersion;
 use strongroom_kmip::message::{RequestPayload, ResponsePayload};

@@ -6,8 +6,12 @@
 //!
 //! Invariant: the endpoint is looked up anew for every message, so that nothing is answered after a revocation.
 
+#[cfg(test)]
+pub(crate) mod harness;
 mod refusal;
 mod reply;
+#[cfg(test)]
+mod tests;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -31,7 +35,7 @@ const CLOCK_SKEW_SECONDS: u64 = 300;
 /// One client's session.
 pub(crate) struct Session {
     vault: Arc<Vault>,
-    certificate: Fingerprint,
+    pub(crate) certificate: Fingerprint,
     identity: Identity,
     peer: SocketAddr,
     limits: Limits,
