@@ -1,12 +1,25 @@
 //! Everything a command can end with: what happened, what to do, and the exit code.
 
 use std::ffi::OsString;
-use std::fmt;
 use std::io;
 use std::path::PathBuf;
 use std::process::ExitStatus;
 use std::time::Duration;
 
+use strongroom_client::Error as ClientError;
+use strongroom_client::address::AddressError;
+use strongroom_client::endpoint_dir::{EndpointDirError, WriteError};
+use strongroom_keyring::name::NameError;
+use strongroom_keyring::versions::LoadError;
+use strongroom_keyring::{Error as KeyringError, versions};
+use strongroom_kmip::types::ResultReason;
+use strongroom_vault::audit::AuditError;
+use strongroom_vault::config::ConfigError;
+use strongroom_vault::control::{ControlError, Refusal, RefusalKind};
+use strongroom_vault::enrolment::TokenError;
+use strongroom_vault::server::ServeError;
+
+use crate::enrolment::AddressFault;
 use crate::exit::Exit;
 
 /// Why a command did not do what it was asked.
@@ -21,6 +34,8 @@ pub(crate) enum Error {
 
     /// A question was to be asked and nobody is there.
     NoTerminal,
+    /// A systemd credential was to be read, and systemd has passed none.
+    NoCredentials,
     /// The two entries of a new passphrase differ.
     PassphrasesDiffer,
     /// A passphrase has no characters.
@@ -56,6 +71,64 @@ pub(crate) enum Error {
 
     /// A key cannot be made. Holds the reason in the words of the library.
     Generate(String),
+
+    /// The endpoint directory cannot be used.
+    EndpointDir(EndpointDirError),
+    /// The endpoint directory cannot be written.
+    WriteEndpoint(WriteError),
+    /// A KMIP server could not be asked, or refused.
+    Client(ClientError),
+    /// The keyring did not do it.
+    Keyring(KeyringError),
+    /// A key cannot have this id and owner.
+    KeyName(NameError),
+    /// There is no such key. Holds its id and owner.
+    NoSuchKey {
+        /// The key.
+        name: String,
+    },
+    /// A length in bits that is no whole number of bytes.
+    Bits(u32),
+    /// A key version was not made.
+    Versions(versions::ChangeError),
+    /// Key versions cannot be loaded.
+    Load(LoadError),
+    /// Too few servers passed the test.
+    Ping {
+        /// How many passed.
+        passed: usize,
+        /// How many were tested.
+        asked: usize,
+    },
+
+    /// The text is not an enrolment token.
+    Token(TokenError),
+    /// The token is whole and names no usable address.
+    TokenAddresses,
+    /// No address of the token gave a certificate; what became of each, never empty.
+    Enrol(Vec<AddressFault>),
+
+    /// The vault, here or through its socket, did not do it.
+    Vault(Refusal),
+    /// The vault cannot be asked through its socket.
+    Control(ControlError),
+    /// The vault gave an answer to another question.
+    ControlAnswer,
+    /// An address on the command line cannot be read.
+    Address {
+        /// The flag.
+        flag: &'static str,
+        /// What was written.
+        text: String,
+        /// What is wrong with it.
+        fault: AddressError,
+    },
+    /// The vault's configuration file cannot be used.
+    Config(ConfigError),
+    /// The vault cannot be served.
+    Serve(ServeError),
+    /// The journal does not hold.
+    Audit(AuditError),
 
     /// A program cannot be started.
     Start {
@@ -105,13 +178,37 @@ pub(crate) enum Error {
 }
 
 impl Error {
+    /// Nobody is left to read the message: the reader of our output closed it.
+    pub(crate) fn is_silent(&self) -> bool {
+        matches!(self, Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe)
+    }
+
     /// The exit code: the table that scripts rely on.
     pub(crate) fn exit(&self) -> Exit {
         match self {
+            Self::Address { .. }
+            | Self::NeedsYes
+            | Self::KeyName(_)
+            | Self::Bits(_)
+            | Self::Token(_)
+            | Self::TokenAddresses => Exit::Usage,
+            Self::NoSuchKey { .. } => Exit::NotFound,
+            Self::Ping { .. } | Self::ControlAnswer => Exit::OtherSide,
+            Self::Audit(_) => Exit::Integrity,
+            Self::Serve(ServeError::Address { .. }) => Exit::Usage,
+            Self::EndpointDir(error) => endpoint_dir_exit(error),
+            Self::Client(error) => client_exit(error),
+            Self::Keyring(error) => keyring_exit(error),
+            Self::Versions(error) => change_exit(error),
+            Self::Load(error) => load_exit(error),
+            Self::Enrol(faults) => faults.last().map_or(Exit::OtherSide, |last| last.fault.exit()),
+            Self::Vault(refusal) => refusal_exit(refusal.kind),
+            Self::Control(error) => control_exit(error),
             Self::Output(_)
             | Self::Interrupted
             | Self::Signals(_)
             | Self::NoTerminal
+            | Self::NoCredentials
             | Self::PassphrasesDiffer
             | Self::PassphraseEmpty
             | Self::PassphraseTooLong
@@ -121,6 +218,9 @@ impl Error {
             | Self::Write { .. }
             | Self::Exists { .. }
             | Self::Generate(_)
+            | Self::WriteEndpoint(_)
+            | Self::Config(_)
+            | Self::Serve(_)
             | Self::Start { .. }
             | Self::ProgramFailed { .. }
             | Self::ProgramSlow { .. }
@@ -128,107 +228,71 @@ impl Error {
             | Self::PluginMissing { .. }
             | Self::Sql { .. }
             | Self::NotHeld { .. } => Exit::Failed,
-            Self::NeedsYes => Exit::Usage,
         }
-    }
-
-    /// Nobody is left to read the message: the reader of our output closed it.
-    pub(crate) fn is_silent(&self) -> bool {
-        matches!(self, Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe)
-    }
-
-    /// What to do about it, where that is not a part of the message.
-    pub(crate) fn remedy(&self) -> Option<String> {
-        let remedy = match self {
-            Self::Output(_) | Self::Interrupted | Self::NotConfirmed | Self::NotHeld { .. } => return None,
-            Self::Signals(_) => "check the limits on open files and processes (ulimit -a)",
-            Self::NoTerminal => "run it on a terminal, or use --passphrase-fd or --passphrase-credential",
-            Self::PassphrasesDiffer | Self::PassphraseEmpty => "try again",
-            Self::PassphraseTooLong => "use at most 1024 bytes",
-            Self::PassphraseNotText => "use UTF-8 text",
-            Self::NeedsYes => "add --yes if you are sure",
-            Self::Read { source, .. } => match source.kind() {
-                io::ErrorKind::NotFound => "check the path",
-                io::ErrorKind::PermissionDenied => {
-                    "check the owner and the mode of it and of the folders above"
-                }
-                _ => "check the device and the path",
-            },
-            Self::Write { source, .. } => match source.kind() {
-                io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-                    "make room and run it again; nothing is lost"
-                }
-                io::ErrorKind::NotFound => "make the folder above it first",
-                io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
-                    "choose a place where you may write, or run it as the owner"
-                }
-                _ => "check the device and the path",
-            },
-            Self::Exists { .. } => "name another file, or move this one away",
-            Self::Generate(_) => "check that the system has randomness to give (getrandom(2))",
-            Self::Start { .. } => "check that it is an executable program for this machine",
-            Self::ProgramFailed { complaints, .. } => {
-                return Some(match complaints.is_empty() {
-                    true => "it logged no error; run it by hand to see more".to_owned(),
-                    false => format!("its log says:\n  {}", complaints.join("\n  ")),
-                });
-            }
-            Self::ProgramSlow { .. } => "look for other work on this machine, and run it again",
-            Self::MariadbIncomplete { .. } => {
-                "install the whole package (Debian: mariadb-server), or name another with --mariadbd"
-            }
-            Self::PluginMissing { .. } => {
-                "build it: cargo build -p strongroom-mariadb-kmip-key-management (with the same --release)"
-            }
-            Self::Sql { .. } => "the statement is one that MariaDB 10.11 and later take; check its version",
-        };
-        Some(remedy.to_owned())
     }
 }
 
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Output(source) => write!(f, "cannot write to standard output: {source}"),
-            Self::Interrupted => f.write_str("interrupted"),
-            Self::Signals(source) => write!(f, "cannot listen for signals: {source}"),
-            Self::NoTerminal => f.write_str("there is no terminal to ask on"),
-            Self::PassphrasesDiffer => f.write_str("the two entries differ"),
-            Self::PassphraseEmpty => f.write_str("the passphrase is empty"),
-            Self::PassphraseTooLong => f.write_str("the passphrase is too long"),
-            Self::PassphraseNotText => f.write_str("the passphrase is not UTF-8"),
-            Self::NotConfirmed => f.write_str("not confirmed; nothing was changed"),
-            Self::NeedsYes => f.write_str("there is no terminal to ask on, and this cannot be undone"),
-            Self::Read { path, source } => write!(f, "cannot read {}: {}", path.display(), reason(source)),
-            Self::Write { path, source } => write!(f, "cannot write {}: {}", path.display(), reason(source)),
-            Self::Exists { path } => write!(f, "{} exists and is not overwritten", path.display()),
-            Self::Generate(fault) => write!(f, "cannot make a key: {fault}"),
-            Self::Start { program, source } => {
-                write!(f, "cannot start {}: {}", program.display(), reason(source))
-            }
-            Self::ProgramFailed { program, status, .. } => {
-                write!(f, "{} failed ({status})", program.display())
-            }
-            Self::ProgramSlow { program, waited } => {
-                write!(f, "{} was not done after {} s", program.display(), waited.as_secs())
-            }
-            Self::MariadbIncomplete { mariadbd } => {
-                write!(f, "the scripts for the system tables of {} are missing", mariadbd.display())
-            }
-            Self::PluginMissing { path } => write!(f, "the MariaDB plugin is not at {}", path.display()),
-            Self::Sql { statement, source } => write!(f, "MariaDB refused {statement:?}: {source}"),
-            Self::NotHeld { what } => f.write_str(what),
+/// A private key that does not open is a wrong key; everything else is a matter of files.
+fn endpoint_dir_exit(error: &EndpointDirError) -> Exit {
+    use strongroom_client::endpoint_dir::Fault;
+    use strongroom_client::key_file::KeyFileError;
+    match error.fault {
+        Fault::Key(KeyFileError::WrongPassword) => Exit::Integrity,
+        _ => Exit::Failed,
+    }
+}
+
+fn client_exit(error: &ClientError) -> Exit {
+    match error {
+        ClientError::Refused { failure, .. } if failure.reason == ResultReason::ItemNotFound => {
+            Exit::NotFound
+        }
+        ClientError::TlsConfig(_) | ClientError::Request { .. } => Exit::Failed,
+        _ => Exit::OtherSide,
+    }
+}
+
+fn keyring_exit(error: &KeyringError) -> Exit {
+    match error {
+        KeyringError::BackEnd(error) => client_exit(error),
+        KeyringError::TypeNotKept(_) | KeyringError::Length { .. } => Exit::Usage,
+        _ => Exit::Failed,
+    }
+}
+
+fn load_exit(error: &LoadError) -> Exit {
+    match error {
+        LoadError::CouldNotAsk(error) => client_exit(error),
+        _ => Exit::Integrity,
+    }
+}
+
+fn change_exit(error: &versions::ChangeError) -> Exit {
+    match error {
+        versions::ChangeError::Load(error) => load_exit(error),
+        versions::ChangeError::NoSuchKey(_) => Exit::NotFound,
+        versions::ChangeError::Bits(_) | versions::ChangeError::ZeroStep => Exit::Usage,
+        _ => Exit::Failed,
+    }
+}
+
+fn refusal_exit(kind: RefusalKind) -> Exit {
+    match kind {
+        RefusalKind::NotFound => Exit::NotFound,
+        RefusalKind::Forbidden | RefusalKind::Sealed => Exit::OtherSide,
+        RefusalKind::WrongKey | RefusalKind::Integrity => Exit::Integrity,
+        RefusalKind::BadRequest | RefusalKind::Exists | RefusalKind::Failed => Exit::Failed,
+    }
+}
+
+fn control_exit(error: &ControlError) -> Exit {
+    match error {
+        ControlError::NotAVault { .. } => Exit::NotFound,
+        ControlError::Refused(refusal) => refusal_exit(refusal.kind),
+        ControlError::NotRunning { .. } | ControlError::Io { .. } | ControlError::Protocol { .. } => {
+            Exit::OtherSide
         }
     }
 }
 
 impl std::error::Error for Error {}
-
-/// The system's words without "(os error 2)", which tells a person nothing more.
-pub(crate) fn reason(error: &io::Error) -> String {
-    let text = error.to_string();
-    match text.split_once(" (os error") {
-        Some((words, _)) => words.to_lowercase(),
-        None => text,
-    }
-}

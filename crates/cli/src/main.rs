@@ -5,34 +5,50 @@ mod command;
 mod enrolment;
 mod error;
 mod exit;
+mod message;
 mod output;
 mod quickstart;
 mod terminal;
 
 use std::process::ExitCode;
 
-use args::{Cli, Command};
+use args::{AuditCommand, Cli, Command, MariadbCommand, VaultCommand};
 use clap::Parser;
 use error::Error;
+use exit::Exit;
 use output::Output;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let output = Output::new(cli.global.json, cli.global.quiet);
-    match run(cli.command, output) {
-        Ok(()) => ExitCode::SUCCESS,
+    let exit = match run(cli.command, output) {
+        Ok(()) => Exit::Done,
         Err(error) => {
             output.error(&error);
-            ExitCode::from(error.exit().code())
+            error.exit()
         }
-    }
+    };
+    ExitCode::from(exit.code())
 }
 
 fn run(command: Command, output: Output) -> Result<(), Error> {
     match command {
+        Command::Quickstart(args) => quickstart::run(&args, output),
+        Command::Vault(VaultCommand::Init(args)) => command::vault::init(&args, output),
+        Command::Vault(VaultCommand::Serve(args)) => command::serve::run(&args, output),
+        Command::Vault(VaultCommand::Unseal(args)) => command::vault::unseal(&args, output),
+        Command::Vault(VaultCommand::Status(args)) => command::vault::status(&args, output),
+        Command::Vault(VaultCommand::Audit(AuditCommand::Verify(args))) => {
+            command::vault::audit_verify(&args, output)
+        }
+        Command::Endpoint(command) => command::endpoint::run(&command, output),
+        Command::Enroll(args) => command::enroll::run(&args, output),
+        Command::List(args) => command::list::run(&args, output),
+        Command::Key(command) => command::key::run(&command, output),
+        Command::Ping(args) => command::ping::run(&args, output),
+        Command::Mariadb(MariadbCommand::Key(command)) => command::mariadb::run(&command, output),
         Command::Completions { shell } => command::shell::completions(shell, output),
         Command::Man { out } => command::shell::man(out.as_deref(), output),
         Command::Tethered { parent, program } => match command::tethered::run(parent, &program)? {},
-        _ => Err(Error::Interrupted),
     }
 }

@@ -91,6 +91,30 @@ pub(crate) fn secret_from_fd(fd: u32) -> Result<Zeroizing<String>, Error> {
     text(bytes)
 }
 
+/// Reads a passphrase from a systemd credential (`LoadCredential=`, systemd.exec(5)). One line end is not part of it.
+///
+/// # Errors
+/// [`Error::NoCredentials`] when systemd has passed none; [`Error::Read`]; [`Error::PassphraseEmpty`],
+/// [`Error::PassphraseTooLong`].
+pub(crate) fn secret_from_credential(name: &str) -> Result<Zeroizing<String>, Error> {
+    let folder = std::env::var_os("CREDENTIALS_DIRECTORY").ok_or(Error::NoCredentials)?;
+    let path = PathBuf::from(folder).join(name);
+    let failed = |source| Error::Read { path: path.clone(), source };
+    let file = File::open(&path).map_err(failed)?;
+    let mut bytes = Zeroizing::new(Vec::with_capacity(PASSPHRASE_MAX + 3));
+    file.take(PASSPHRASE_MAX as u64 + 3).read_to_end(&mut bytes).map_err(failed)?;
+    if bytes.last() == Some(&b'\n') {
+        bytes.pop();
+        if bytes.last() == Some(&b'\r') {
+            bytes.pop();
+        }
+    }
+    if bytes.len() > PASSPHRASE_MAX {
+        return Err(Error::PassphraseTooLong);
+    }
+    text(bytes)
+}
+
 fn text(bytes: Zeroizing<Vec<u8>>) -> Result<Zeroizing<String>, Error> {
     if bytes.is_empty() {
         return Err(Error::PassphraseEmpty);

@@ -27,6 +27,10 @@ pub(crate) struct EndpointAddArgs {
     /// How long the token is good for, such as 30m, 12h or 2d [default: the vault's]
     #[arg(long, value_name = "TIME", value_parser = duration)]
     pub(crate) ttl: Option<std::time::Duration>,
+
+    /// Issue a new token for an endpoint that exists, to enrol it again
+    #[arg(long)]
+    pub(crate) reissue: bool,
 }
 
 #[derive(Debug, Args)]

@@ -89,8 +89,12 @@ pub(crate) struct ServeArgs {
     #[arg(long, value_name = "ADDR")]
     pub(crate) advertise: Vec<String>,
 
+    /// HOST[:PORT] of the enrolment port that tokens carry [default: the hosts of --advertise] (repeatable)
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) advertise_admin: Vec<String>,
+
     /// Key file of the file slot
-    #[arg(long, value_name = "PATH")]
+    #[arg(long, value_name = "PATH", group = "passphrase")]
     pub(crate) file_slot: Option<PathBuf>,
 
     #[command(flatten)]

@@ -1,4 +1,13 @@
 //! One file per verb: take what was typed, call a library, print.
 
+pub(crate) mod endpoint;
+pub(crate) mod endpoint_session;
+pub(crate) mod enroll;
+pub(crate) mod key;
+pub(crate) mod list;
+pub(crate) mod mariadb;
+pub(crate) mod ping;
+pub(crate) mod serve;
 pub(crate) mod shell;
 pub(crate) mod tethered;
+pub(crate) mod vault;

@@ -188,8 +188,8 @@ fn timed_out(error: io::Error) -> io::Error {
 impl fmt::Display for PinError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Unreachable(source) => write!(f, "cannot be reached: {}", crate::error::reason(source)),
-            Self::NotTls(source) => write!(f, "no TLS connection: {}", crate::error::reason(source)),
+            Self::Unreachable(source) => write!(f, "cannot be reached: {}", crate::message::reason(source)),
+            Self::NotTls(source) => write!(f, "no TLS connection: {}", crate::message::reason(source)),
             Self::OtherAuthority => f.write_str("this is not the vault that made the token"),
             Self::Certificate(fault) => write!(f, "its certificate is not acceptable: {fault}"),
         }

@@ -1,4 +1,4 @@
-//! Durations as people read them.
+//! Durations and times as people read them.
 
 use std::time::Duration;
 
@@ -12,16 +12,31 @@ pub(crate) fn short(duration: Duration) -> String {
     }
 }
 
+/// `2026-11-21 23:47:15Z`, from seconds since the epoch.
+pub(crate) fn utc(seconds: i64) -> String {
+    match jiff::Timestamp::from_second(seconds) {
+        Ok(time) => time.strftime("%Y-%m-%d %H:%M:%SZ").to_string(),
+        // Beyond the calendar: some servers write such dates for "never".
+        Err(_) => format!("{seconds} s after 1970"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
-    use super::short;
+    use super::{short, utc};
 
     #[test]
     fn the_unit_follows_the_size() {
         assert_eq!(short(Duration::from_micros(340)), "340 µs");
         assert_eq!(short(Duration::from_micros(12_900)), "12 ms");
         assert_eq!(short(Duration::from_millis(1_300)), "1.3 s");
+    }
+
+    #[test]
+    fn times_are_utc() {
+        assert_eq!(utc(951_782_400), "2000-02-29 00:00:00Z");
+        assert_eq!(utc(i64::MAX), "9223372036854775807 s after 1970");
     }
 }

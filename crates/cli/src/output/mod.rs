@@ -13,7 +13,7 @@ use std::io::{self, IsTerminal, Write};
 use anstyle::{AnsiColor, Style};
 use serde::Serialize;
 
-pub(crate) use duration::short;
+pub(crate) use duration::{short, utc};
 pub(crate) use steps::Steps;
 pub(crate) use table::Table;
 pub(crate) use wrap::wrap;
@@ -43,6 +43,11 @@ impl Output {
     /// Results and errors are wanted as JSON.
     pub(crate) fn is_json(self) -> bool {
         self.json
+    }
+
+    /// Explanations and progress are wanted.
+    pub(crate) fn speaks(self) -> bool {
+        !self.json && !self.quiet
     }
 
     /// A person reads standard output right now.
@@ -92,7 +97,7 @@ impl Output {
 
     /// Explains something to a person. Nobody depends on it, so a closed standard error is no failure.
     pub(crate) fn note(self, text: impl std::fmt::Display) {
-        if !self.quiet && !self.json {
+        if self.speaks() {
             let _ = writeln!(anstream::stderr().lock(), "{text}");
         }
     }

@@ -4,6 +4,7 @@ use std::io::{IsTerminal, Write};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
+use serde::Serialize;
 
 use super::{BAD, FAINT, GOOD, WIDTH, short, wrap};
 use crate::error::Error;
@@ -15,24 +16,36 @@ const TIME_WIDTH: usize = 8;
 #[derive(Debug, Default)]
 pub(crate) struct Steps {
     silent: bool,
-    failed: usize,
-    done: usize,
+    taken: Vec<Step>,
+}
+
+/// A step that was taken, or left out.
+#[derive(Debug, Serialize)]
+pub(crate) struct Step {
+    title: String,
+    outcome: Outcome,
+    /// What was proved, or why it was left out; nothing for a step that failed, whose error follows.
+    proof: Option<String>,
+    took_ms: u128,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Outcome {
+    Held,
+    Failed,
+    Skipped,
 }
 
 impl Steps {
-    /// Steps that print nothing but are counted (`--quiet`).
+    /// Steps that print nothing but are kept (`--quiet`, `--json`).
     pub(crate) fn silent(silent: bool) -> Self {
-        Self { silent, ..Self::default() }
+        Self { silent, taken: Vec::new() }
     }
 
-    /// Steps that held.
-    pub(crate) fn done(&self) -> usize {
-        self.done
-    }
-
-    /// Steps that did not.
-    pub(crate) fn failed(&self) -> usize {
-        self.failed
+    /// What was done so far.
+    pub(crate) fn taken(&self) -> &[Step] {
+        &self.taken
     }
 
     /// Runs one step. It returns its value and, in a few words, what it has proved.
@@ -53,13 +66,13 @@ impl Steps {
         }
         match outcome {
             Ok((value, proof)) => {
-                self.done += 1;
                 self.print(&format!("{GOOD}✓{GOOD:#} {}", line(title, took)))?;
                 self.print(&format!("{FAINT}{}{FAINT:#}", wrap(&format!("    {proof}"), WIDTH, "    ")))?;
+                self.keep(title, Outcome::Held, Some(proof), took);
                 Ok(value)
             }
             Err(error) => {
-                self.failed += 1;
+                self.keep(title, Outcome::Failed, None, took);
                 self.print(&format!("{BAD}✗{BAD:#} {}", line(title, took)))?;
                 Err(error)
             }
@@ -70,8 +83,13 @@ impl Steps {
     ///
     /// # Errors
     /// [`Error::Output`]
-    pub(crate) fn skip(&self, why: &str) -> Result<(), Error> {
-        self.print(&format!("- {}", wrap(why, WIDTH - 2, "  ")))
+    pub(crate) fn skip(&mut self, title: &str, why: &str) -> Result<(), Error> {
+        self.keep(title, Outcome::Skipped, Some(why.to_owned()), Duration::ZERO);
+        self.print(&format!("{FAINT}-{FAINT:#} {}", wrap(&format!("{title}: {why}"), WIDTH - 2, "    ")))
+    }
+
+    fn keep(&mut self, title: &str, outcome: Outcome, proof: Option<String>, took: Duration) {
+        self.taken.push(Step { title: title.to_owned(), outcome, proof, took_ms: took.as_millis() });
     }
 
     fn print(&self, text: &str) -> Result<(), Error> {
@@ -108,11 +126,12 @@ mod tests {
     use crate::error::Error;
 
     #[test]
-    fn only_a_step_that_held_counts_as_done() {
+    fn only_a_step_that_held_is_kept_as_held() {
         let mut steps = Steps::silent(true);
         assert_eq!(steps.run("good", || Ok((7, "seven".to_owned()))).ok(), Some(7));
         assert!(steps.run("bad", || Err::<((), String), _>(Error::Interrupted)).is_err());
-        assert_eq!((steps.done(), steps.failed()), (1, 1));
+        let outcomes: Vec<Outcome> = steps.taken().iter().map(|step| step.outcome).collect();
+        assert_eq!(outcomes, [Outcome::Held, Outcome::Failed]);
     }
 
     #[test]

@@ -14,6 +14,8 @@ pub(crate) struct Installation {
     pub(crate) mariadbd: PathBuf,
     /// Its folder of SQL scripts and messages, usually `/usr/share/mysql`.
     pub(crate) share: PathBuf,
+    /// What the names of the scripts in it begin with.
+    prefix: &'static str,
 }
 
 impl Installation {
@@ -29,9 +31,15 @@ impl Installation {
             None => search(std::env::var_os("PATH").as_deref()),
         };
         let Some(mariadbd) = mariadbd else { return Ok(None) };
-        let share =
-            share(&mariadbd).ok_or_else(|| Error::MariadbIncomplete { mariadbd: mariadbd.clone() })?;
-        Ok(Some(Self { mariadbd, share }))
+        let (share, prefix) =
+            scripts(&mariadbd).ok_or_else(|| Error::MariadbIncomplete { mariadbd: mariadbd.clone() })?;
+        Ok(Some(Self { mariadbd, share, prefix }))
+    }
+
+    /// The scripts that make the system tables, in the order in which they must run.
+    pub(crate) fn bootstrap_scripts(&self) -> [PathBuf; 3] {
+        ["system_tables", "performance_tables", "system_tables_data"]
+            .map(|theme| self.share.join(format!("{}_{theme}.sql", self.prefix)))
     }
 }
 
@@ -61,20 +69,13 @@ fn search(path: Option<&std::ffi::OsStr>) -> Option<PathBuf> {
         .map(|program| program.canonicalize().unwrap_or(program))
 }
 
-/// `PREFIX/share/mysql` (or `mariadb`) for `PREFIX/{sbin,bin,libexec}/mariadbd`.
-fn share(mariadbd: &Path) -> Option<PathBuf> {
+/// The scripts of `PREFIX/{sbin,bin,libexec}/mariadbd`. They are called `mysql_…` up to 10.11 and `mariadb_…` later.
+fn scripts(mariadbd: &Path) -> Option<(PathBuf, &'static str)> {
     let prefix = mariadbd.parent()?.parent()?;
     ["share/mysql", "share/mariadb", "share"]
         .into_iter()
-        .map(|folder| prefix.join(folder))
-        .find(|folder| folder.join("mysql_system_tables.sql").is_file())
-        .or_else(|| {
-            ["mariadb_system_tables.sql"]
-                .into_iter()
-                .flat_map(|file| ["share/mariadb", "share/mysql"].map(|folder| (prefix.join(folder), file)))
-                .find(|(folder, file)| folder.join(file).is_file())
-                .map(|(folder, _)| folder)
-        })
+        .flat_map(|folder| ["mysql", "mariadb"].map(|name| (prefix.join(folder), name)))
+        .find(|(folder, name)| folder.join(format!("{name}_system_tables.sql")).is_file())
 }
 
 #[cfg(test)]

@@ -110,21 +110,10 @@ fn create(connection: &mut Conn) -> Result<(), Error> {
             connection,
             &format!("CREATE TABLE quickstart.{table} (id INT PRIMARY KEY, row_text VARCHAR(80)) {options}"),
         )?;
-        execute(
-            connection,
-            &format!(
-                "INSERT INTO quickstart.{table} SELECT seq, CONCAT('{text}-', seq) FROM seq_1_to_{ROWS}"
-            ),
-        )
-        .or_else(|_| rows_without_sequence(connection, table, text))?;
+        let rows: Vec<String> = (1..=ROWS).map(|id| format!("({id}, '{text}-{id}')")).collect();
+        execute(connection, &format!("INSERT INTO quickstart.{table} VALUES {}", rows.join(", ")))?;
     }
     Ok(())
-}
-
-/// The sequence engine is a part of every usual build, but a distribution may leave it out.
-fn rows_without_sequence(connection: &mut Conn, table: &str, text: &str) -> Result<(), Error> {
-    let rows: Vec<String> = (1..=ROWS).map(|id| format!("({id}, '{text}-{id}')")).collect();
-    execute(connection, &format!("INSERT INTO quickstart.{table} VALUES {}", rows.join(", ")))
 }
 
 /// Makes the server write what it holds in memory, then reads its files.
@@ -132,8 +121,7 @@ fn look(connection: &mut Conn, data: &Path) -> Result<String, Error> {
     execute(
         connection,
         "FLUSH TABLES quickstart.vault, quickstart.vault_aria, quickstart.control FOR EXPORT",
-    )
-    .or_else(|_| execute(connection, "FLUSH TABLES quickstart.vault, quickstart.control FOR EXPORT"))?;
+    )?;
     let control = disk::search(data, CONTROL.as_bytes());
     let secret = disk::search(data, SECRET.as_bytes());
     execute(connection, "UNLOCK TABLES")?;
@@ -154,9 +142,7 @@ fn look(connection: &mut Conn, data: &Path) -> Result<String, Error> {
 fn encrypted_spaces(connection: &mut Conn) -> Result<Vec<(String, u32)>, Error> {
     let query = "SELECT COALESCE(NAME, 'system'), MIN_KEY_VERSION FROM \
                  information_schema.INNODB_TABLESPACES_ENCRYPTION WHERE ENCRYPTION_SCHEME = 1 AND MIN_KEY_VERSION > 0";
-    connection
-        .query(query)
-        .map_err(|source| Error::Sql { statement: query.to_owned(), source: Box::new(source) })
+    connection.query(query).map_err(|source| refused(query, source))
 }
 
 /// Waits until no encrypted tablespace has a page under an older version. Returns how many there are.
@@ -183,16 +169,19 @@ fn wait_for_version(connection: &mut Conn, version: u32, interrupt: &Interrupt) 
 }
 
 fn execute(connection: &mut Conn, statement: &str) -> Result<(), Error> {
-    connection
-        .query_drop(statement)
-        .map_err(|source| Error::Sql { statement: statement.to_owned(), source: Box::new(source) })
+    connection.query_drop(statement).map_err(|source| refused(statement, source))
+}
+
+fn refused(statement: &str, source: mysql::Error) -> Error {
+    // An INSERT of a thousand rows is known by its start.
+    Error::Sql { statement: statement.chars().take(60).collect(), source: Box::new(source) }
 }
 
 fn one<T: mysql::prelude::FromValue>(connection: &mut Conn, query: &str) -> Result<T, Error> {
     match connection.query_first::<T, _>(query) {
         Ok(Some(value)) => Ok(value),
         Ok(None) => Err(Error::NotHeld { what: format!("MariaDB has no answer to {query}") }),
-        Err(source) => Err(Error::Sql { statement: query.to_owned(), source: Box::new(source) }),
+        Err(source) => Err(refused(query, source)),
     }
 }
 

@@ -168,14 +168,7 @@ impl PrivateServer {
     fn bootstrap(&self, interrupt: &Interrupt) -> Result<(), Error> {
         // The server reads a statement up to a semicolon at a line's end, and reports the first that fails.
         let mut script = String::from("CREATE DATABASE IF NOT EXISTS mysql;\nUSE mysql;\n");
-        for theme in ["system_tables", "performance_tables", "system_tables_data"] {
-            let path = ["mysql", "mariadb"]
-                .map(|start| self.installation.share.join(format!("{start}_{theme}.sql")))
-                .into_iter()
-                .find(|path| path.is_file());
-            let Some(path) = path else {
-                return Err(Error::MariadbIncomplete { mariadbd: self.installation.mariadbd.clone() });
-            };
+        for path in self.installation.bootstrap_scripts() {
             let text = fs::read(&path).map_err(|source| Error::Read { path, source })?;
             script.push_str(&String::from_utf8_lossy(&text));
             script.push('\n');

@@ -1,0 +1,68 @@
+//! The command as its users meet it: real processes, real ports, real files.
+
+mod enrolment;
+mod faults;
+mod journey;
+mod quickstart;
+mod revocation;
+mod usage;
+
+use std::ffi::OsStr;
+use std::process::{Command, Output, Stdio};
+
+/// The command under test, with nothing on standard input and nothing inherited that it would read.
+fn strongroom<A: AsRef<OsStr>>(args: impl IntoIterator<Item = A>) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_strongroom"));
+    command.args(args).stdin(Stdio::null()).env_remove("STRONGROOM_CONF").env_remove("STRONGROOM_MARIADBD");
+    command
+}
+
+/// What a run gave.
+#[derive(Debug)]
+struct Ran {
+    code: i32,
+    stdout: String,
+    stderr: String,
+}
+
+impl Ran {
+    fn of(command: &mut Command) -> Self {
+        command.output().unwrap_or_else(|error| panic!("{command:?} cannot be run: {error}")).into()
+    }
+
+    /// Standard output of a run that must have succeeded.
+    #[track_caller]
+    fn ok(self) -> String {
+        assert_eq!(self.code, 0, "{}{}", self.stdout, self.stderr);
+        self.stdout
+    }
+
+    /// Standard error of a run that must have ended with `code`.
+    #[track_caller]
+    fn failed(self, code: i32) -> String {
+        assert_eq!(self.code, code, "{}{}", self.stdout, self.stderr);
+        assert!(self.stdout.is_empty(), "a failed run printed a result: {}", self.stdout);
+        self.stderr
+    }
+}
+
+impl From<Output> for Ran {
+    fn from(output: Output) -> Self {
+        Self {
+            code: output.status.code().unwrap_or(-1),
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+}
+
+/// Runs `strongroom` with these arguments to its end.
+fn run<A: AsRef<OsStr>>(args: impl IntoIterator<Item = A>) -> Ran {
+    Ran::of(&mut strongroom(args))
+}
+
+/// Arguments of different types in one list.
+macro_rules! args {
+    ($($arg:expr),* $(,)?) => { [$(std::ffi::OsString::from($arg)),*] };
+}
+use args;
