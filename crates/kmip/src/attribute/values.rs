@@ -96,7 +96,8 @@ structure! {
 }
 
 structure! {
-    /// How a key is used in an operation (KMIP 1.4 §3.6). All lengths are in bits but those of the salt and the tag, which are in bytes.
+    /// How a key is used in an operation (KMIP 1.4 §3.6). All lengths are in bits but those of the salt and the tag, which are in
+    /// bytes.
     #[derive(Clone, Eq, Default)]
     pub struct CryptographicParameters {
         /// Mode of the block cipher.

@@ -9,7 +9,8 @@ structure! {
     pub struct Request {
         /// The object; the ID Placeholder where absent.
         pub unique_identifier: Option<String> = UniqueIdentifier,
-        /// The attribute with its new value; the index says which of several. In 2.x only the form without Current Attribute is understood.
+        /// The attribute with its new value; the index says which of several. In 2.x only the form without Current Attribute is
+        /// understood.
         pub attribute: AttributeInstance = NewAttribute | Attribute,
     }
 }
