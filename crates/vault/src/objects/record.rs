@@ -204,3 +204,96 @@ impl StoredObject {
         Ok(fragment::decode_attributes(bytes, &LIMITS)?)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use strongroom_kmip::attribute::{Attribute, AttributeInstance, Name};
+    use strongroom_kmip::object::KeyBlock;
+    use strongroom_kmip::types::CryptographicAlgorithm;
+    use strongroom_secret::KeyMaterial;
+
+    use super::*;
+
+    fn object() -> ManagedObject {
+        let mut attributes = Attributes::new();
+        attributes.push(Attribute::Name(Name::text("name")));
+        attributes.push_instance(AttributeInstance {
+            index: Some(3),
+            attribute: Attribute::ObjectGroup("g".to_owned()),
+        });
+        ManagedObject {
+            object_type: ObjectType::SymmetricKey,
+            life: Lifecycle {
+                activation: Some(DateTime(-1)),
+                compromise: Some(DateTime(30)),
+                ..Lifecycle::beginning(DateTime(10))
+            },
+            last_change: DateTime(40),
+            fresh: true,
+            attributes,
+            material: Some(KmipObject::SymmetricKey(KeyBlock::raw(
+                CryptographicAlgorithm::AES,
+                KeyMaterial::new(&[0xAB; 32]),
+            ))),
+        }
+    }
+
+    fn copy(bytes: &[u8]) -> Opened {
+        Opened::new(Zeroizing::new(bytes.to_vec()))
+    }
+
+    #[test]
+    fn an_object_comes_back_as_it_was() {
+        let object = object();
+        let opened = encode(&object).unwrap();
+        let back = StoredObject::parse(copy(opened.as_bytes())).unwrap().whole().unwrap();
+        assert_eq!(back.object_type, object.object_type);
+        assert_eq!(back.life, object.life);
+        assert_eq!(back.last_change, object.last_change);
+        assert_eq!(back.fresh, object.fresh);
+        assert_eq!(back.attributes, object.attributes);
+        assert_eq!(back.material, object.material);
+    }
+
+    #[test]
+    fn a_destroyed_object_has_no_trace_of_its_key() {
+        let destroyed = ManagedObject { material: None, ..object() };
+        let opened = encode(&destroyed).unwrap();
+        assert!(!opened.as_bytes().windows(4).any(|bytes| bytes == [0xAB; 4]));
+        assert!(StoredObject::parse(opened).unwrap().material().unwrap().is_none());
+    }
+
+    /// The table at the top of this file, byte by byte. It is how records of the first release look, for ever.
+    #[test]
+    fn the_head_is_laid_out_as_documented() {
+        let bytes = encode(&object()).unwrap().as_bytes().to_vec();
+        let mut head = vec![1, 1, 0b0_1001, 0, 0, 0, 0, 2];
+        for date in [10_i64, 40, -1, 0, 0, 30, 0] {
+            head.extend_from_slice(&date.to_be_bytes());
+        }
+        assert_eq!(bytes[..HEAD_BYTES], head);
+        let length = u32::from_be_bytes(bytes[64..68].try_into().unwrap()) as usize;
+        // Each attribute is a TTLV structure `Attribute`, and the object follows as `Symmetric Key`.
+        assert_eq!(bytes[68..72], [0x42, 0x00, 0x08, 0x01]);
+        assert_eq!(bytes[68 + length..72 + length], [0x42, 0x00, 0x8F, 0x01]);
+    }
+
+    #[test]
+    fn damage_is_an_error_and_never_a_panic() {
+        let bytes = encode(&object()).unwrap().as_bytes().to_vec();
+        for length in 0..bytes.len() {
+            if let Ok(stored) = StoredObject::parse(copy(&bytes[..length])) {
+                // Cut exactly between attributes and object, it is an object without a key; anywhere else it is an error.
+                assert!(stored.material().is_err() || length == stored.attributes_end, "{length}");
+            }
+        }
+        for index in 0..bytes.len() {
+            let mut damaged = bytes.clone();
+            damaged[index] ^= 0xFF;
+            let _ = StoredObject::parse(copy(&damaged)).and_then(StoredObject::whole);
+        }
+        let mut newer = bytes;
+        newer[0] = 2;
+        assert!(matches!(StoredObject::parse(copy(&newer)), Err(RecordError::Format(2))));
+    }
+}

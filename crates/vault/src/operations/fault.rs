@@ -266,3 +266,97 @@ impl From<crate::Error> for Fault {
         Self::Vault(error)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use strongroom_kmip::ProtocolVersion;
+    use strongroom_kmip::attribute::AttributeKind;
+
+    use super::*;
+    use crate::objects::{Event, State};
+
+    /// Row by row, with the table of KMIP 1.4 §11 that each comes from.
+    fn table() -> Vec<(Fault, ResultReason)> {
+        use ResultReason as R;
+        let name = || AttributeName::from(AttributeKind::Name);
+        let refused = TransitionRefused { state: State::Active, event: Event::Destroy };
+        vec![
+            // §11.12, §11.13 and the same row of every table: "No object with the specified Unique Identifier exists".
+            (Fault::NotFound, R::ItemNotFound),
+            (Fault::NoPlaceholder, R::ItemNotFound),
+            // §11.12: "the server only has attributes for this object".
+            (Fault::MaterialDestroyed, R::IllegalOperation),
+            // §11.20, §11.22: "Object is not in … state".
+            (Fault::State(refused), R::PermissionDenied),
+            // §11.1.
+            (Fault::VersionUnsupported(ProtocolVersion::V2_1), R::InvalidMessage),
+            (Fault::OperationUnsupported(Operation::Check), R::OperationNotSupported),
+            (Fault::ResponseTooLarge { maximum: 1 }, R::ResponseTooLarge),
+            (Fault::InvalidMessage("x"), R::InvalidMessage),
+            (Fault::Undecodable("x".to_owned()), R::InvalidMessage),
+            (Fault::FeatureUnsupported("x"), R::FeatureNotSupported),
+            (Fault::NotAuthenticated("x"), R::AuthenticationNotSuccessful),
+            // §11.2, §11.4.
+            (Fault::ObjectTypeUnsupported(ObjectType::Template), R::InvalidField),
+            (Fault::TemplateUnknown, R::ItemNotFound),
+            (Fault::AttributeMissing("x"), R::InvalidMessage),
+            (Fault::AttributeInvalid { attribute: name(), problem: "x" }, R::InvalidField),
+            (Fault::NameTakenAtCreation, R::InvalidField),
+            (Fault::ObjectInconsistent("x"), R::InvalidField),
+            (Fault::LengthUnsupported { algorithm: CryptographicAlgorithm::AES, bits: 1 }, R::InvalidField),
+            (Fault::AlgorithmUnsupported(CryptographicAlgorithm::RSA), R::InvalidField),
+            (Fault::NotKeepable("x".to_owned()), R::InvalidField),
+            (Fault::ApplicationDataMissing, R::ApplicationNamespaceNotSupported),
+            (Fault::GeneratorFailed, R::CryptographicFailure),
+            (Fault::TooManyInstances(name()), R::IndexOutOfBounds),
+            // §11.12.
+            (Fault::FormatUnsupported(KeyFormatType::PKCS_8), R::KeyFormatTypeNotSupported),
+            (Fault::CompressionUnsupported, R::KeyCompressionTypeNotSupported),
+            // §11.13.
+            (Fault::NamedTwice(name()), R::InvalidMessage),
+            // §11.15.
+            (Fault::AttributeReadOnly(name()), R::PermissionDenied),
+            (Fault::AttributeUnsupported(name()), R::PermissionDenied),
+            (Fault::AttributeExists(name()), R::IllegalOperation),
+            (Fault::IndexGiven(name()), R::InvalidField),
+            (Fault::NameTaken, R::IllegalOperation),
+            // §11.16.
+            (Fault::AttributeToModifyAbsent(name()), R::InvalidField),
+            (Fault::InstanceAbsent { attribute: name(), index: 1 }, R::ItemNotFound),
+            // §11.17.
+            (Fault::AttributeRequired(name()), R::PermissionDenied),
+            // §11.21.
+            (Fault::RevocationReasonUnknown(RevocationReasonCode(9)), R::InvalidField),
+            (Fault::InvalidField("x"), R::InvalidField),
+            // What the client can do nothing about.
+            (Fault::Contended, R::GeneralFailure),
+            (
+                Fault::RecordUnreadable { id: RecordId([0; 16]), problem: "secret".to_owned() },
+                R::GeneralFailure,
+            ),
+            (Fault::Vault(crate::Error::Closed), R::GeneralFailure),
+        ]
+    }
+
+    #[test]
+    fn each_fault_has_its_result_reason() {
+        for (fault, reason) in table() {
+            assert_eq!(fault.reason(), reason, "{fault:?}");
+            assert!(!fault.to_string().is_empty());
+        }
+    }
+
+    #[test]
+    fn every_version_can_carry_every_reason() {
+        for (fault, reason) in table() {
+            assert!(reason.exists_in(ProtocolVersion::V1_0), "{fault:?}");
+        }
+    }
+
+    #[test]
+    fn what_fails_inside_is_for_the_log_only() {
+        let fault = Fault::RecordUnreadable { id: RecordId([0; 16]), problem: "secret".to_owned() };
+        assert!(!fault.to_string().contains("secret"));
+        assert!(fault.inside().is_some_and(|words| words.contains("secret")));
+    }
+}

@@ -1,10 +1,8 @@
 //! Encoding a reply in the version, and within the size, that the client asked for.
 
 use strongroom_kmip::ProtocolVersion;
-use strongroom_kmip::attribute::{Attribute, AttributeInstance};
 use strongroom_kmip::message::{
     Failure, RequestHeader, RequestItem, RequestPayload, ResponseHeader, ResponseItem, ResponseMessage,
-    ResponsePayload,
 };
 use strongroom_kmip::ttlv::{DateTime, EncodeError, MessageBytes};
 use strongroom_kmip::types::ResultReason;
@@ -32,9 +30,8 @@ pub(super) fn encode(
     if version >= ProtocolVersion::V1_4 {
         response.header.client_correlation_value.clone_from(&header.client_correlation_value);
     }
-    for item in &mut response.items {
-        project(item, version);
-    }
+    // A Digest keeps its Key Format Type under 1.0, which has no such field in it: PyKMIP's client reads one in every version
+    // and otherwise fails on all the attributes of an object.
     let exceptions: &[ClientException] = if paged { &[LOCATED_ITEMS_FOR_OFFSET] } else { &[] };
     let bytes = match response.encode_allowing(exceptions) {
         Ok(bytes) => bytes,
@@ -55,27 +52,6 @@ pub(super) fn encode(
 /// The version to answer in: the request's, or the nearest one that is spoken here.
 fn answerable(version: ProtocolVersion) -> ProtocolVersion {
     VERSIONS.into_iter().find(|known| *known <= version).unwrap_or(ProtocolVersion::V1_0)
-}
-
-/// Takes out what an older version lacks inside of what it has.
-fn project(item: &mut ResponseItem, version: ProtocolVersion) {
-    if version >= ProtocolVersion::V1_1 {
-        return;
-    }
-    if let Ok(ResponsePayload::GetAttributes(response)) = &mut item.result {
-        response.attributes = std::mem::take(&mut response.attributes)
-            .into_iter()
-            .map(|instance| match instance {
-                // A digest says which format was digested since 1.1.
-                AttributeInstance { index, attribute: Attribute::Digest(mut digest) } => {
-                    digest.format = None;
-                    AttributeInstance { index, attribute: Attribute::Digest(digest) }
-                }
-                other => other,
-            })
-            .collect::<Vec<_>>()
-            .into();
-    }
 }
 
 /// Finds the items that the version cannot express, such as a key of an algorithm it does not know, and fails those.

@@ -28,26 +28,26 @@ use tokio::sync::watch;
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A vault behind its KMIP port.
-pub struct Port {
-    pub vault: Arc<Vault>,
-    pub address: SocketAddr,
+pub(crate) struct Port {
+    pub(crate) vault: Arc<Vault>,
+    pub(crate) address: SocketAddr,
     stop: watch::Sender<bool>,
     runtime: Option<tokio::runtime::Runtime>,
     served: Option<tokio::task::JoinHandle<io::Result<()>>>,
-    pub dir: tempfile::TempDir,
+    _dir: tempfile::TempDir,
 }
 
 /// A client's certificate chain and key.
-pub struct Certificate {
-    pub chain: Vec<CertificateDer<'static>>,
-    pub key: PrivatePkcs8KeyDer<'static>,
+pub(crate) struct Certificate {
+    pub(crate) chain: Vec<CertificateDer<'static>>,
+    pub(crate) key: PrivatePkcs8KeyDer<'static>,
 }
 
 /// A TLS connection to the port.
-pub type Stream = StreamOwned<ClientConnection, TcpStream>;
+pub(crate) type Stream = StreamOwned<ClientConnection, TcpStream>;
 
 impl Port {
-    pub fn open(limits: ListenerLimits) -> Self {
+    pub(crate) fn open(limits: ListenerLimits) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let (home, slot) = (dir.path().join("vault"), dir.path().join("slot"));
         let options = CreateOptions {
@@ -66,22 +66,22 @@ impl Port {
         let bound = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
         let address = bound.local_addr().unwrap();
         let served = runtime.spawn(listener::run(Arc::clone(&vault), bound, tls, limits, stopping));
-        Self { vault, address, stop, runtime: Some(runtime), served: Some(served), dir }
+        Self { vault, address, stop, runtime: Some(runtime), served: Some(served), _dir: dir }
     }
 
-    pub fn block_on<F: Future>(&self, future: F) -> F::Output {
+    pub(crate) fn block_on<F: Future>(&self, future: F) -> F::Output {
         self.runtime.as_ref().unwrap().block_on(future)
     }
 
     /// Stops the port and waits until it is closed.
-    pub fn close(&mut self) {
+    pub(crate) fn close(&mut self) {
         self.stop.send_replace(true);
         let served = self.served.take().unwrap();
         self.block_on(async { tokio::time::timeout(PATIENCE, served).await }).unwrap().unwrap().unwrap();
     }
 
     /// Enrols an endpoint and gives its certificate.
-    pub fn enrol(&self, name: &str) -> Certificate {
+    pub(crate) fn enrol(&self, name: &str) -> Certificate {
         self.block_on(async {
             let addresses =
                 Addresses { kmip: vec![self.address.to_string()], admin: vec!["localhost:1".to_owned()] };
@@ -105,7 +105,7 @@ impl Port {
     }
 
     /// Connects with a certificate, or without one, and does not shake hands yet.
-    pub fn connect(&self, certificate: Option<&Certificate>) -> Stream {
+    pub(crate) fn connect(&self, certificate: Option<&Certificate>) -> Stream {
         static PROVIDER: Once = Once::new();
         PROVIDER.call_once(|| {
             // Another test of this process may have been first.
@@ -131,7 +131,7 @@ impl Port {
         StreamOwned::new(connection, socket)
     }
 
-    pub fn client(&self, certificate: &Certificate) -> Client {
+    pub(crate) fn client(&self, certificate: &Certificate) -> Client {
         Client { stream: self.connect(Some(certificate)), version: ProtocolVersion::V1_4 }
     }
 }
@@ -148,13 +148,13 @@ impl Drop for Port {
 }
 
 /// A session, in messages.
-pub struct Client {
-    pub stream: Stream,
-    pub version: ProtocolVersion,
+pub(crate) struct Client {
+    pub(crate) stream: Stream,
+    pub(crate) version: ProtocolVersion,
 }
 
 impl Client {
-    pub fn ask(
+    pub(crate) fn ask(
         &mut self,
         payload: impl Into<RequestPayload>,
     ) -> io::Result<Result<ResponsePayload, Failure>> {
@@ -164,14 +164,14 @@ impl Client {
         Ok(response.items.remove(0).result)
     }
 
-    pub fn create(&mut self, attributes: impl IntoIterator<Item = Attribute>) -> String {
+    pub(crate) fn create(&mut self, attributes: impl IntoIterator<Item = Attribute>) -> String {
         match self.ask(create_request(attributes)).unwrap() {
             Ok(ResponsePayload::Create(response)) => response.unique_identifier,
             other => panic!("{other:?}"),
         }
     }
 
-    pub fn get(&mut self, id: &str) -> io::Result<Vec<u8>> {
+    pub(crate) fn get(&mut self, id: &str) -> io::Result<Vec<u8>> {
         let request = get::Request { unique_identifier: Some(id.to_owned()), ..Default::default() };
         match self.ask(request)? {
             Ok(ResponsePayload::Get(response)) => {
@@ -183,7 +183,7 @@ impl Client {
 }
 
 /// Reads one whole response.
-pub fn read_message(stream: &mut impl Read) -> io::Result<ResponseMessage> {
+pub(crate) fn read_message(stream: &mut impl Read) -> io::Result<ResponseMessage> {
     let mut bytes = vec![0; 8];
     stream.read_exact(&mut bytes)?;
     let length = u32::from_be_bytes(bytes[4..8].try_into().unwrap()) as usize;
@@ -192,7 +192,7 @@ pub fn read_message(stream: &mut impl Read) -> io::Result<ResponseMessage> {
     Ok(ResponseMessage::decode(&bytes, &Limits::RESPONSE).unwrap())
 }
 
-pub fn create_request(attributes: impl IntoIterator<Item = Attribute>) -> create::Request {
+pub(crate) fn create_request(attributes: impl IntoIterator<Item = Attribute>) -> create::Request {
     let base = [
         Attribute::CryptographicAlgorithm(CryptographicAlgorithm::AES),
         Attribute::CryptographicLength(256),
