@@ -31,8 +31,7 @@ impl Keyring {
         match kind {
             KeyKind::Aes => self.backend.create(name, bytes),
             KeyKind::Secret => {
-                let material =
-                    KeyMaterial::try_fill(bytes, |buffer| rand::fill(buffer)).map_err(|_| Error::Random)?;
+                let material = KeyMaterial::try_fill(bytes, rand::fill).map_err(|_| Error::Random)?;
                 self.backend.register(name, kind, &material)
             }
         }

@@ -188,3 +188,87 @@ impl Write for Timed<'_> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+    use std::time::Duration;
+
+    use rustls::pki_types::PrivateKeyDer;
+    use rustls::{RootCertStore, ServerConfig, ServerConnection};
+
+    use super::*;
+
+    /// Both ends of a session over loopback.
+    fn session() -> (Stream, rustls::StreamOwned<ServerConnection, TcpStream>) {
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let key = rcgen::KeyPair::generate().unwrap();
+        let certificate =
+            rcgen::CertificateParams::new(vec!["localhost".into()]).unwrap().self_signed(&key).unwrap();
+        let server = ServerConfig::builder_with_provider(Arc::clone(&provider))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(
+                vec![certificate.der().clone()],
+                PrivateKeyDer::try_from(key.serialize_der()).unwrap(),
+            )
+            .unwrap();
+        let mut roots = RootCertStore::empty();
+        roots.add(certificate.der().clone()).unwrap();
+        let client = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let accepting = std::thread::spawn(move || {
+            let (mut tcp, _) = listener.accept().unwrap();
+            let mut tls = ServerConnection::new(Arc::new(server)).unwrap();
+            while tls.is_handshaking() {
+                tls.complete_io(&mut tcp).unwrap();
+            }
+            rustls::StreamOwned::new(tls, tcp)
+        });
+        let deadline = Deadline::after(Duration::from_secs(10));
+        let name = ServerAddress::new("localhost", address.port()).unwrap();
+        let tcp = TcpStream::connect(address).unwrap();
+        let stream = Stream::handshake(tcp, &Arc::new(client), &name, deadline).unwrap();
+        (stream, accepting.join().unwrap())
+    }
+
+    #[test]
+    fn a_session_of_this_process_ends_with_a_close_notify() {
+        let (mut stream, mut server) = session();
+        assert!(stream.is_usable());
+        drop(stream);
+        assert_eq!(server.read(&mut [0; 8]).unwrap(), 0);
+    }
+
+    /// What a child has after a fork: the same session under another process number, and a socket that the parent has too.
+    #[test]
+    fn a_session_inherited_from_another_process_is_dropped_in_silence() {
+        let (mut stream, mut server) = session();
+        let parents = stream.tcp.try_clone().unwrap();
+        stream.process = std::process::id() + 1;
+        assert!(!stream.is_usable());
+        drop(stream);
+        server.sock.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
+        assert_eq!(server.read(&mut [0; 8]).unwrap_err().kind(), io::ErrorKind::WouldBlock);
+        drop(parents);
+    }
+
+    #[test]
+    fn a_session_that_the_peer_has_ended_is_not_usable() {
+        let (mut stream, mut server) = session();
+        server.conn.send_close_notify();
+        server.flush().unwrap();
+        drop(server);
+        let patience = Deadline::after(Duration::from_secs(10));
+        while stream.is_usable() {
+            assert!(!patience.left().is_zero());
+            std::thread::yield_now();
+        }
+    }
+}

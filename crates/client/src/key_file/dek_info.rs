@@ -53,7 +53,7 @@ fn derive<const KEY_BYTES: usize>(password: &[u8], salt: &[u8]) -> Zeroizing<[u8
     for (i, part) in key.chunks_mut(16).enumerate() {
         let mut md5 = Md5::new();
         if i > 0 {
-            md5.update(&*digest);
+            md5.update(digest.as_slice());
         }
         md5.update(password);
         md5.update(salt);

@@ -52,8 +52,7 @@ fn describe(name: &KeyName, key: &Key) -> Description {
 
 impl Backend for Memory {
     fn create(&self, name: &KeyName, bytes: usize) -> Result<(), Error> {
-        let material =
-            KeyMaterial::try_fill(bytes, |buffer| rand::fill(buffer)).map_err(|_| Error::Random)?;
+        let material = KeyMaterial::try_fill(bytes, rand::fill).map_err(|_| Error::Random)?;
         self.insert(name, Key { kind: KeyKind::Aes, material })
     }
 
