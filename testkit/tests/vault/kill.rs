@@ -1,0 +1,43 @@
+//! kill -9 while keys are being made: whatever was acknowledged is there afterwards, and nothing is half-written.
+
+use strongroom_testkit::need;
+use strongroom_testkit::pykmip::{Client, Ledger};
+use strongroom_testkit::vault::Vault;
+
+const CONNECTIONS: usize = 8;
+const CREATES: usize = 1000;
+
+/// One vault, killed once in each round after a different number of acknowledged keys, and judged after each.
+fn kill_rounds(rounds: usize) {
+    let mut ledger = need!(Ledger::new());
+    let mut vault = Vault::start();
+    let client = Client::of_endpoint(&vault.enrol("ledger"), vault.kmip());
+    for round in 0..rounds {
+        // Spread over the whole run, in an order that no rhythm of the store can follow.
+        let kill_after = 1 + (round * 617 + 211) % (CREATES * 9 / 10);
+        let before = ledger.acknowledged();
+        ledger.begin(&client, CONNECTIONS, CREATES);
+        ledger.wait_for_acknowledged(before + kill_after);
+        vault.kill9();
+        ledger.wait();
+        vault.restart();
+        let run = need!(ledger.verify(&client));
+        assert!(run.success, "round {round}, killed after {kill_after}\n{}\n{}", run.output, vault.log());
+    }
+}
+
+#[test]
+fn acknowledged_keys_survive_a_kill() {
+    kill_rounds(3);
+}
+
+/// A ledger grows with its rounds and is read as a whole after each, so a new vault begins now and then.
+#[test]
+#[ignore = "soak: kills a vault STRONGROOM_SOAK_ROUNDS times"]
+fn acknowledged_keys_survive_many_kills() {
+    let rounds =
+        std::env::var("STRONGROOM_SOAK_ROUNDS").ok().and_then(|text| text.parse().ok()).unwrap_or(20);
+    for begun in (0..rounds).step_by(5) {
+        kill_rounds((rounds - begun).min(5));
+    }
+}

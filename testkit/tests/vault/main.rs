@@ -1,0 +1,5 @@
+//! The vault as others see it: driven by its command line, judged by PyKMIP's client.
+
+mod interop;
+mod kill;
+mod mariadb;
