@@ -443,3 +443,6 @@ fn failure(error: CommitError) -> Error {
 fn authority_pem(authority: &Authority) -> String {
     crate::ca::pem("CERTIFICATE", authority.certificate())
 }
+
+#[cfg(test)]
+mod tests;

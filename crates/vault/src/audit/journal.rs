@@ -5,7 +5,6 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 use super::error::{AuditError, BrokenChain, Fault};
@@ -23,8 +22,6 @@ pub type OnDurable = Box<dyn Fn(&Position) + Send>;
 /// The journal, open for appending. Shared by all threads.
 pub struct Journal {
     shared: Arc<Shared>,
-    /// Makes entries durable; joined when the journal is dropped.
-    syncer: Mutex<Option<JoinHandle<()>>>,
 }
 
 struct Shared {
@@ -106,7 +103,7 @@ impl Journal {
             }),
             wake: Condvar::new(),
         });
-        let journal = Self { shared, syncer: Mutex::new(None) };
+        let journal = Self { shared };
         if tail.torn_bytes > 0 {
             let event = Event::new(now, Actor::Vault, "audit repair")
                 .detail("bytes of a torn last line that were cut off", tail.torn_bytes.to_string());
@@ -121,12 +118,11 @@ impl Journal {
     /// [`AuditError::Io`] when no thread can be started.
     pub fn start(&self, on_durable: OnDurable) -> Result<(), AuditError> {
         let shared = Arc::clone(&self.shared);
-        let thread = std::thread::Builder::new()
+        std::thread::Builder::new()
             .name("audit-sync".to_owned())
             .stack_size(128 * 1024)
             .spawn(move || shared.keep_durable(&on_durable))
             .map_err(|error| AuditError::io("starting", &self.shared.path, &error))?;
-        *lock(&self.syncer) = Some(thread);
         Ok(())
     }
 
@@ -191,21 +187,18 @@ impl Journal {
 }
 
 impl Drop for Journal {
+    /// The background thread syncs once more and ends. It is not waited for: the last owner may be the store's
+    /// committer, on which that thread may be waiting in turn.
     fn drop(&mut self) {
         self.shared.lock().closing = true;
         self.shared.wake.notify_all();
-        if let Some(thread) = lock(&self.syncer).take() {
-            // The last owner may be the callback's own thread; a thread cannot wait for itself.
-            if thread.thread().id() != std::thread::current().id() {
-                let _ = thread.join();
-            }
-        }
     }
 }
 
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, State> {
-        lock(&self.state)
+        // Each update leaves the state consistent, so a panic elsewhere does not make it unusable.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Tries to write the backlog first: a journal whose disk has room again heals by itself.
@@ -323,11 +316,6 @@ impl Shared {
             }
         }
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // Each update leaves the state consistent, so a panic elsewhere does not make it unusable.
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn sync_parent(path: &Path) -> io::Result<()> {

@@ -9,6 +9,8 @@ mod error;
 mod process;
 mod running;
 mod state;
+#[cfg(test)]
+mod tests;
 mod unseal;
 
 use std::path::Path;

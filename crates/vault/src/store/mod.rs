@@ -15,6 +15,8 @@
 
 mod error;
 mod sqlite;
+#[cfg(test)]
+pub(crate) mod suite;
 mod types;
 
 pub use error::{StoreCause, StoreError};

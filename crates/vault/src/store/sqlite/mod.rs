@@ -8,6 +8,8 @@ mod columns;
 mod committer;
 mod fault;
 mod schema;
+#[cfg(test)]
+mod tests;
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
