@@ -296,3 +296,98 @@ fn control_exit(error: &ControlError) -> Exit {
 }
 
 impl std::error::Error for Error {}
+
+#[cfg(test)]
+mod tests {
+    use strongroom_client::endpoint_dir::Fault;
+    use strongroom_client::error::{Cause, IoFault, Step};
+    use strongroom_client::key_file::KeyFileError;
+    use strongroom_client::{ServerAddress, ServerFailure};
+    use strongroom_keyring::KeyKind;
+    use strongroom_keyring::versions::{ChangeError, KeyFault, KeyId};
+    use strongroom_kmip::Operation;
+    use strongroom_kmip::message::Failure;
+    use strongroom_kmip::types::ResultStatus;
+
+    use super::*;
+
+    fn server() -> ServerAddress {
+        "vault.example".parse().unwrap()
+    }
+
+    fn unreachable() -> ClientError {
+        let failure = ServerFailure { server: server(), step: Step::Tcp, cause: Cause::Refused };
+        ClientError::NoServer { failures: vec![failure] }
+    }
+
+    fn refused(reason: ResultReason) -> ClientError {
+        let failure = Failure { status: ResultStatus::OperationFailed, reason, message: None };
+        ClientError::Refused { server: server(), operation: Operation::Get, failure }
+    }
+
+    fn refusal(kind: RefusalKind) -> Error {
+        Error::Vault(Refusal { kind, message: String::new() })
+    }
+
+    fn endpoint_dir(fault: Fault) -> Error {
+        Error::EndpointDir(EndpointDirError { path: "conf".into(), fault })
+    }
+
+    fn io() -> io::Error {
+        io::ErrorKind::NotFound.into()
+    }
+
+    #[test]
+    fn every_error_has_its_exit_code() {
+        let unreadable = Fault::Unreadable(IoFault { kind: io::ErrorKind::NotFound, errno: None });
+        let table = [
+            (Error::Output(io()), Exit::Failed),
+            (Error::Interrupted, Exit::Failed),
+            (Error::NoTerminal, Exit::Failed),
+            (Error::NotConfirmed, Exit::Failed),
+            (Error::NeedsYes, Exit::Usage),
+            (Error::Read { path: "a".into(), source: io() }, Exit::Failed),
+            (Error::Write { path: "a".into(), source: io() }, Exit::Failed),
+            (Error::Exists { path: "a".into() }, Exit::Failed),
+            (Error::Bits(7), Exit::Usage),
+            (Error::NoSuchKey { name: "a".to_owned() }, Exit::NotFound),
+            (Error::Ping { passed: 1, asked: 2 }, Exit::OtherSide),
+            (Error::Token(TokenError::Mistyped), Exit::Usage),
+            (Error::TokenAddresses, Exit::Usage),
+            (endpoint_dir(unreadable), Exit::Failed),
+            (endpoint_dir(Fault::ReadableByOthers(0o644)), Exit::Failed),
+            (endpoint_dir(Fault::Key(KeyFileError::WrongPassword)), Exit::Integrity),
+            (Error::Client(unreachable()), Exit::OtherSide),
+            (Error::Client(refused(ResultReason::PermissionDenied)), Exit::OtherSide),
+            (Error::Client(refused(ResultReason::ItemNotFound)), Exit::NotFound),
+            (Error::Keyring(KeyringError::BackEnd(unreachable())), Exit::OtherSide),
+            (Error::Keyring(KeyringError::Exists { name: "a".to_owned() }), Exit::Failed),
+            (Error::Keyring(KeyringError::Length { kind: KeyKind::Aes, bytes: 5 }), Exit::Usage),
+            (Error::Versions(ChangeError::NoSuchKey(KeyId(1))), Exit::NotFound),
+            (Error::Versions(ChangeError::Exists(KeyId(1))), Exit::Failed),
+            (Error::Versions(ChangeError::Bits(5)), Exit::Usage),
+            (Error::Versions(ChangeError::Load(LoadError::CouldNotAsk(unreachable()))), Exit::OtherSide),
+            (Error::Load(LoadError::CouldNotAsk(unreachable())), Exit::OtherSide),
+            (
+                Error::Load(LoadError::Unusable { name: "a".to_owned(), fault: KeyFault::Length(5) }),
+                Exit::Integrity,
+            ),
+            (refusal(RefusalKind::NotFound), Exit::NotFound),
+            (refusal(RefusalKind::Forbidden), Exit::OtherSide),
+            (refusal(RefusalKind::Sealed), Exit::OtherSide),
+            (refusal(RefusalKind::WrongKey), Exit::Integrity),
+            (refusal(RefusalKind::Integrity), Exit::Integrity),
+            (refusal(RefusalKind::Exists), Exit::Failed),
+            (refusal(RefusalKind::BadRequest), Exit::Failed),
+            (refusal(RefusalKind::Failed), Exit::Failed),
+            (Error::Control(ControlError::NotAVault { dir: "a".into() }), Exit::NotFound),
+            (Error::Control(ControlError::NotRunning { dir: "a".into() }), Exit::OtherSide),
+            (Error::ControlAnswer, Exit::OtherSide),
+            (Error::Audit(AuditError::Backlog { changes: 1 }), Exit::Integrity),
+            (Error::NotHeld { what: "a".to_owned() }, Exit::Failed),
+        ];
+        for (error, exit) in table {
+            assert_eq!(error.exit(), exit, "{error:?}");
+        }
+    }
+}

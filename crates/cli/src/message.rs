@@ -61,7 +61,7 @@ impl Error {
                 "install the whole package (Debian: mariadb-server), or name another with --mariadbd"
             }
             Self::PluginMissing { .. } => {
-                "build it: cargo build -p strongroom-mariadb-kmip-key-management (with the same --release)"
+                "build it: cargo build -p strongroom-kmip-key-management (with the same --release)"
             }
             Self::Sql { .. } => "the statement is one that MariaDB 10.11 and later take; check its version",
             _ => return self.library_words().and_then(|(_, remedy)| remedy),

@@ -2,8 +2,11 @@
 
 use std::fs;
 use std::net::{SocketAddr, TcpListener};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject;
 use strongroom_client::endpoint_dir::{self, CA_PEM, CERT_PEM, Contents, Existing, KEY_PEM, SSL_DIR};
 use strongroom_client::probe::probe;
 use strongroom_client::{Endpoint, Options, ServerAddress};
@@ -56,9 +59,8 @@ pub(super) fn vault_dir(dir: &Path) -> PathBuf {
 pub(super) fn start(dir: &Path, steps: &mut Steps) -> Result<Serving, Error> {
     let dir = std::path::absolute(dir).map_err(|source| Error::Write { path: dir.into(), source })?;
     let (vault, slot) = (vault_dir(&dir), dir.join("root.key"));
-    if vault.join("vault.json").exists() {
-        steps.run("Found the vault of an earlier run", || Ok(((), vault.display().to_string())))?;
-    } else {
+    let known = vault.join("vault.json").exists();
+    if !known {
         steps.run("Made a vault", || {
             make(&dir, &vault, &slot)?;
             let proof = format!(
@@ -70,7 +72,8 @@ pub(super) fn start(dir: &Path, steps: &mut Steps) -> Result<Serving, Error> {
             Ok(((), proof))
         })?;
     }
-    steps.run("Serving it on this machine", || {
+    let title = if known { "Serving the vault of an earlier run" } else { "Serving it on this machine" };
+    steps.run(title, || {
         let running = serve(&dir, &vault, &slot)?;
         let listening = running.listening().clone();
         if listening.state != SealState::Unsealed {
@@ -83,11 +86,11 @@ pub(super) fn start(dir: &Path, steps: &mut Steps) -> Result<Serving, Error> {
 }
 
 fn make(dir: &Path, vault: &Path, slot: &Path) -> Result<(), Error> {
-    use std::os::unix::fs::DirBuilderExt;
-    match fs::DirBuilder::new().mode(0o700).recursive(true).create(dir) {
-        Err(source) => return Err(Error::Write { path: dir.into(), source }),
-        Ok(()) => {}
-    }
+    fs::DirBuilder::new()
+        .mode(0o700)
+        .recursive(true)
+        .create(dir)
+        .map_err(|source| Error::Write { path: dir.into(), source })?;
     // A key file without a vault is left of a run that was ended between the two.
     let slot = if slot.exists() {
         NewSlot::Existing(SlotSecret::File(slot.into()))
@@ -133,9 +136,7 @@ pub(super) fn enrol(serving: &Serving, dir: &Path, steps: &mut Steps) -> Result<
     let conf = std::path::absolute(dir.join("endpoint"))
         .map_err(|source| Error::Write { path: dir.join("endpoint"), source })?;
     let known = endpoint_dir::is_enrolled(&conf) && readdress(&conf, serving)?;
-    if known {
-        steps.run("Found the endpoint of an earlier run", || Ok(((), conf.display().to_string())))?;
-    } else {
+    if !known {
         steps.run("Enrolled an endpoint with a one-time token", || {
             let token = token(serving)?;
             let enrolled = enrolment::enrol(&token, &conf, None, Output::new(false, true))?;
@@ -147,7 +148,9 @@ pub(super) fn enrol(serving: &Serving, dir: &Path, steps: &mut Steps) -> Result<
             Ok(((), proof))
         })?;
     }
-    steps.run("Connected as this endpoint", || {
+    let title =
+        if known { "Connected as the endpoint of an earlier run" } else { "Connected as this endpoint" };
+    steps.run(title, || {
         let endpoint = Endpoint::open(&conf).map_err(Error::EndpointDir)?;
         let reports = probe(&endpoint, &Options::default())
             .map_err(|fault| Error::Client(strongroom_client::Error::TlsConfig(fault)))?;
@@ -178,8 +181,6 @@ fn readdress(conf: &Path, serving: &Serving) -> Result<bool, Error> {
         let path = ssl.join(name);
         fs::read_to_string(&path).map(Zeroizing::new).map_err(|source| Error::Read { path, source })
     };
-    use rustls_pki_types::CertificateDer;
-    use rustls_pki_types::pem::PemObject;
     let own = CertificateDer::from_pem_slice(&authority).ok();
     if own.is_none_or(|own| !endpoint.authority.contains(&own)) {
         // Left from a vault that was deleted. What it holds opens nothing any more.

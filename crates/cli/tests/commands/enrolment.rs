@@ -99,7 +99,7 @@ fn a_password_encrypts_the_key() {
     run(args!["ping", "--conf", &out]).ok();
 
     fs::write(out.join("ssl/password.txt"), "battery staple").unwrap();
-    let wrong = run(args!["ping", "--conf", &out]).failed(1);
+    let wrong = run(args!["ping", "--conf", &out]).failed(5);
     assert!(wrong.contains("password.txt"), "{wrong}");
     assert!(!wrong.contains("battery"), "{wrong}");
 }
