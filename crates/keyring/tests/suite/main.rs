@@ -1,5 +1,6 @@
 //! One suite for the keyring service and one for versioned keys, run over every back end that there is.
 
+mod failover;
 mod faults;
 mod service;
 mod versions;
