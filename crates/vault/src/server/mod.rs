@@ -70,6 +70,7 @@ pub struct Listening {
 /// [`ServeError`].
 pub fn serve(dir: &Path, options: ServeOptions, ready: impl FnOnce(&Listening)) -> Result<(), ServeError> {
     process::protect();
+    process::raise_descriptor_limit();
     let runtime = runtime(&options.config)?;
     let (stop, stopping) = watch::channel(false);
     let stop = Arc::new(stop);

@@ -21,6 +21,17 @@ pub(super) fn protect() {
     }
 }
 
+/// Takes as many file descriptors as the system allows: each connection needs one, and the usual soft limit is 1024.
+pub(super) fn raise_descriptor_limit() {
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    if current == maximum {
+        return;
+    }
+    if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }) {
+        tracing::warn!(%error, "the limit on open files could not be raised; fewer connections are possible");
+    }
+}
+
 /// SIGTERM and SIGINT stop the server; SIGHUP, as a closing terminal sends it, too.
 pub(super) fn stop_on_signals(stop: &Arc<watch::Sender<bool>>) -> Result<(), ServeError> {
     for kind in [SignalKind::terminate(), SignalKind::interrupt(), SignalKind::hangup()] {
