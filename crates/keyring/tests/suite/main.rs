@@ -2,6 +2,7 @@
 
 mod failover;
 mod faults;
+mod lost_answers;
 mod service;
 mod versions;
 
