@@ -13,6 +13,16 @@ use strongroom_kmip::types::ObjectType;
 use super::ManagedObject;
 use crate::barrier::Term;
 
+// The fields, as docs/formats/object-record.md lists them. They are hashed with their values: renaming one loses what was
+// stored under it.
+const OBJECT_TYPE: &str = "object type";
+const STORAGE: &str = "storage";
+const NAME: &str = "name";
+const UNIQUE_NAME: &str = "unique name";
+const OBJECT_GROUP: &str = "object group";
+const APPLICATION: &str = "application";
+const CUSTOM: &str = "custom";
+
 /// The terms of one object.
 pub(crate) struct FoundBy {
     /// Terms by which it can be found.
@@ -44,20 +54,20 @@ pub(crate) fn of(object: &ManagedObject) -> FoundBy {
     let unique = if destroyed {
         Vec::new()
     } else {
-        object.attributes.names().map(|name| term("unique name", name.value.as_bytes().to_vec())).collect()
+        object.attributes.names().map(|name| term(UNIQUE_NAME, name.value.as_bytes().to_vec())).collect()
     };
     FoundBy { terms, unique }
 }
 
 /// The term of an object type.
 pub(crate) fn object_type(object_type: ObjectType) -> Term<'static> {
-    term("object type", object_type.0.to_be_bytes().to_vec())
+    term(OBJECT_TYPE, object_type.0.to_be_bytes().to_vec())
 }
 
 /// The term of a storage status.
 pub(crate) fn storage(storage: Storage) -> Term<'static> {
     term(
-        "storage",
+        STORAGE,
         match storage {
             Storage::Online => b"online".to_vec(),
             Storage::Destroyed => b"destroyed".to_vec(),
@@ -72,15 +82,27 @@ pub(crate) fn exact(attribute: &Attribute) -> Option<Term<'static>> {
         Attribute::Name(name) => {
             let mut value = name.kind.0.to_be_bytes().to_vec();
             value.extend_from_slice(name.value.as_bytes());
-            Some(term("name", value))
+            Some(term(NAME, value))
         }
-        Attribute::ObjectGroup(group) => Some(term("object group", group.as_bytes().to_vec())),
+        Attribute::ObjectGroup(group) => Some(term(OBJECT_GROUP, group.as_bytes().to_vec())),
         Attribute::ApplicationSpecificInformation(info) => {
             let data = info.data.as_deref()?;
-            Some(term("application", joined(&info.namespace, data.as_bytes())))
+            Some(term(APPLICATION, joined(&info.namespace, data.as_bytes())))
         }
-        Attribute::Custom { name, value } => Some(term("custom", joined(name, &encoded(value)?))),
+        Attribute::Custom { name, value } => Some(term(CUSTOM, joined(name, &encoded(value)?))),
         _ => None,
+    }
+}
+
+/// How many objects are likely to have a term: rare ones first.
+pub(crate) fn commonness(term: &Term<'_>) -> u8 {
+    match term.field.as_ref() {
+        NAME => 0,
+        APPLICATION => 1,
+        CUSTOM => 2,
+        OBJECT_GROUP => 3,
+        OBJECT_TYPE => 4,
+        _ => 5,
     }
 }
 

@@ -28,17 +28,20 @@ pub(super) async fn get(context: &Context<'_>, request: Request) -> Result<Done,
     let id = access.id();
     let response = Response { object_type: access.object_type(), unique_identifier: id.to_string(), object };
     if access.is_fresh() {
-        // The first time it is served; the same commit journals the release. Nothing but this note depends on it, so
-        // a vault that cannot write still serves, as long as the journal takes the release.
+        // The first time it is served; the same commit journals the release.
         let served = context.policy.change(Operation::Get, &subject, |object| {
             object.fresh = false;
-            Ok(())
+            // Somebody may have destroyed it since it was read.
+            if object.material.is_some() { Ok(()) } else { Err(Fault::MaterialDestroyed) }
         });
         match served.await {
             Ok(_) => return Ok(Done::changed(response, id)),
-            Err(fault) => {
-                tracing::warn!(object = %id, ?fault, "that an object was served could not be noted")
+            // Nothing but this note depends on it, so a vault that cannot write still serves, as long as the journal
+            // takes the release.
+            Err(fault @ (Fault::Vault(_) | Fault::Contended)) => {
+                tracing::warn!(object = %id, ?fault, "that an object was served could not be noted");
             }
+            Err(fault) => return Err(fault),
         }
     }
     Ok(Done::read(response, Some(id)))

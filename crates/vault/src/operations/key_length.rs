@@ -45,7 +45,7 @@ impl Lengths {
     fn allow(&self, bits: u32) -> bool {
         match *self {
             Self::OneOf(allowed) => allowed.contains(&bits),
-            Self::Bytes { from, to } => bits % 8 == 0 && (from * 8..=to * 8).contains(&bits),
+            Self::Bytes { from, to } => bits.is_multiple_of(8) && (from * 8..=to * 8).contains(&bits),
         }
     }
 }

@@ -21,7 +21,7 @@ fn a_key_is_made_found_fetched_and_destroyed_under_every_version() {
         let id = client.create([name.clone()]);
         let find = locate::Request { attributes: [name].into_iter().collect(), ..Default::default() };
         match client.ask(find).unwrap().unwrap() {
-            ResponsePayload::Locate(found) => assert_eq!(found.unique_identifiers, [id.clone()]),
+            ResponsePayload::Locate(found) => assert_eq!(found.unique_identifiers, [id.as_str()]),
             other => panic!("{other:?}"),
         }
         assert_eq!(client.get(&id).unwrap().len(), 32);

@@ -64,7 +64,7 @@ impl Plan {
         let Some(storage) = storage_of(request) else {
             return Self::Nothing;
         };
-        let mut terms: Vec<_> = storage.into_iter().map(terms::storage).collect();
+        let mut terms = Vec::new();
         let mut filters = Filters::default();
         for attribute in request.attributes.iter() {
             match terms::exact(attribute) {
@@ -72,6 +72,9 @@ impl Plan {
                 None => filters.push(attribute.clone()),
             }
         }
+        terms.extend(storage.map(terms::storage));
+        // The store walks along the first term and looks up the others: the one that fewest objects have goes first.
+        terms.sort_by_key(terms::commonness);
         match request.object_group_member {
             None => {}
             Some(ObjectGroupMember::GroupMemberFresh) => filters.push(Attribute::Fresh(true)),

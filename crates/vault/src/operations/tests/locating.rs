@@ -186,9 +186,9 @@ async fn destroyed_objects_are_found_only_when_asked_for() {
         attributes: [name("n")].into_iter().collect(),
         ..Default::default()
     };
-    assert_eq!(client.locate([name("n")]).await, [here.clone()]);
-    assert_eq!(page(&mut client, with(StorageStatusMask::OnLineStorage)).await.0, [here.clone()]);
-    assert_eq!(page(&mut client, with(StorageStatusMask::DestroyedStorage)).await.0, [gone.clone()]);
+    assert_eq!(client.locate([name("n")]).await, [here.as_str()]);
+    assert_eq!(page(&mut client, with(StorageStatusMask::OnLineStorage)).await.0, [here.as_str()]);
+    assert_eq!(page(&mut client, with(StorageStatusMask::DestroyedStorage)).await.0, [gone.as_str()]);
     let either = StorageStatusMask::DestroyedStorage | StorageStatusMask::OnLineStorage;
     assert_eq!(page(&mut client, with(either)).await.0, [here, gone.clone()]);
     assert_eq!(client.locate([Attribute::State(State::Destroyed)]).await, [gone]);
