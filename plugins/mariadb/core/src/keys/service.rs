@@ -137,7 +137,7 @@ impl KeyService {
     fn reached(&self) {
         let recovered = lock(&self.health).contact(Instant::now());
         if let Some(away) = recovered {
-            self.log.note(&format!("the key server answers again, after {} s", away.as_secs()));
+            self.log.note(&format!("keys are refreshed again, after {} s", away.as_secs()));
         }
     }
 
@@ -145,8 +145,17 @@ impl KeyService {
         let message = error.to_string();
         let is_news = lock(&self.health).fault(&message, Instant::now());
         if is_news {
-            self.log.error(&format!("keys were not refreshed, those in memory are used: {message}"));
+            self.log.error(&not_refreshed(error));
         }
+    }
+}
+
+/// What a failed refresh is called, in the error log and to the client of a `FLUSH`.
+pub(crate) fn not_refreshed(error: &LoadError) -> String {
+    match error {
+        // Says itself that the keys in use stay.
+        LoadError::Refused(refused) => format!("keys were not refreshed: {refused}"),
+        other => format!("keys were not refreshed, those in memory are used: {other}"),
     }
 }
 

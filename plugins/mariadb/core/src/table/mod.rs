@@ -17,6 +17,7 @@ use std::ffi::{CStr, c_int, c_void};
 use strongroom_plugin_abi::boundary::guard;
 use strongroom_plugin_abi::symbols;
 
+use crate::keys::service::not_refreshed;
 use crate::layout::{FieldInfo, SchemaTable118, SchemaTable1011, ServerOwned};
 use crate::served;
 use crate::server::{Log, report_error, server_version};
@@ -105,7 +106,7 @@ extern "C" fn reset() -> c_int {
         match service.reload() {
             Ok(()) => 0,
             Err(error) => {
-                report_error(&format!("keys were not refreshed, those in memory are used: {error}"));
+                report_error(&not_refreshed(&error));
                 1
             }
         }

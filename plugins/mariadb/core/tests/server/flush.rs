@@ -81,7 +81,7 @@ fn the_refresh_thread_finds_new_versions_and_logs_a_fault_once() {
     eventually(&mut server, "several refreshes have failed", |server| contact(server) >= 4);
     assert_eq!(server.log().matches("keys were not refreshed").count(), 1, "{}", server.log());
     bench.set_keys(&[KEY_1, KEY_1_LATER]);
-    assert!(server.log_says("[Note] bench_keys: the key server answers again", Duration::from_secs(30)));
+    assert!(server.log_says("[Note] bench_keys: keys are refreshed again", Duration::from_secs(30)));
     server.sql("SET GLOBAL bench_keys_refresh_interval=0");
     server.stop();
     assert!(server.log().contains("Shutdown complete"));

@@ -38,7 +38,7 @@ fn the_database_works_on(mut rig: Rig) {
 
     rig.keys.restart();
     assert!(
-        server.log_says("[Note] kmip_key_management: the key server answers again", Duration::from_secs(60))
+        server.log_says("[Note] kmip_key_management: keys are refreshed again", Duration::from_secs(60))
     );
     assert_eq!(rig.rotate(1), 3);
     eventually(&mut server, "the new version arrives by itself", |server| rows(server, TABLE).len() == 3);
@@ -49,7 +49,7 @@ fn the_database_works_on(mut rig: Rig) {
         server.try_sql("CREATE TABLE IF NOT EXISTS t.x (a INT) ENCRYPTION_KEY_ID=50").is_ok()
     });
     assert_eq!(server.value("SELECT COUNT(*) FROM t.during"), "5000");
-    assert_eq!(server.log().matches("answers again").count(), 1, "{}", server.log());
+    assert_eq!(server.log().matches("refreshed again").count(), 1, "{}", server.log());
 }
 
 #[test]
