@@ -6,7 +6,7 @@
 //! - The server demands that the interface version equal its own exact version, so [`prepare`] writes that in while the library is being loaded.
 //! - Of the two known shapes of the table description, [`init`] finds out which one it was given.
 //! - Rows are stored only where the server's series is a known one *and* its structures prove, without being trusted, to be what we expect
-//!   ([`field`]). Otherwise the table is empty, which the error log says, and `FLUSH` works all the same.
+//!   (`field.rs`). Otherwise the table is empty, which the error log says, and `FLUSH` works all the same.
 
 mod field;
 mod offsets;

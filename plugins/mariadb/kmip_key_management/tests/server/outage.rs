@@ -37,9 +37,7 @@ fn the_database_works_on(mut rig: Rig) {
     assert_eq!(rows(&mut server, TABLE), ["1 1 1", "2 1 1"]);
 
     rig.keys.restart();
-    assert!(
-        server.log_says("[Note] kmip_key_management: keys are refreshed again", Duration::from_secs(60))
-    );
+    assert!(server.log_says("[Note] kmip_key_management: keys are refreshed again", Duration::from_secs(60)));
     assert_eq!(rig.rotate(1), 3);
     eventually(&mut server, "the new version arrives by itself", |server| rows(server, TABLE).len() == 3);
     assert_eq!(status(&mut server, "last_refresh"), "OK");
