@@ -32,7 +32,7 @@ fn generate(args: &KeyGenerateArgs, output: Output) -> Result<(), Error> {
         KeyType::Aes => KeyKind::Aes,
         KeyType::Secret => KeyKind::Secret,
     };
-    if args.bits % 8 != 0 {
+    if !args.bits.is_multiple_of(8) {
         return Err(Error::Bits(args.bits));
     }
     keyring.generate(&name, kind, args.bits as usize / 8).map_err(Error::Keyring)?;

@@ -108,10 +108,11 @@ fn a_password_encrypts_the_key() {
 fn a_token_can_be_piped() {
     let vault = Vault::start();
     let folder = tempfile::tempdir().unwrap();
-    let added = strongroom(args!["endpoint", "add", "db1", "--dir", vault.dir()])
+    let mut added = strongroom(args!["endpoint", "add", "db1", "--dir", vault.dir()])
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
     let mut enroll = strongroom(args!["enroll", "--token", "-", "--out", folder.path().join("db1")]);
-    Ran::of(enroll.stdin(added.stdout.unwrap())).ok();
+    Ran::of(enroll.stdin(added.stdout.take().unwrap())).ok();
+    assert!(added.wait().unwrap().success());
 }
