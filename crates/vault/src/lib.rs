@@ -9,6 +9,7 @@
 //! - [`audit`]: the hash-chained journal of every operation.
 //! - [`ca`], [`endpoint`], [`enrolment`]: who may connect, and how a database server becomes one of them.
 //! - [`vault`]: all of the above behind [`vault::SealedVault`] and [`vault::Vault`].
+//! - [`listener`], then `session`, `operations`, `policy`, `objects`: a KMIP request on its way from bytes to a record.
 //! - [`control`], [`admin`], [`server`]: the Unix socket, the enrolment port and the process.
 //!
 //! Invariants: nothing unsealed reaches [`store`]; a change is durable and journaled before it is answered;
