@@ -14,9 +14,9 @@ use crate::session::AnswerFault;
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Error {
-    /// No server of the list could be used. What became of each, in the order they were tried; never empty.
+    /// No server of the list could be used. What became of each, in the order they were tried.
     NoServer {
-        /// One entry for each server that was tried.
+        /// One entry for each server of the list.
         failures: Vec<ServerFailure>,
     },
     /// The server answered, and refused.
@@ -170,6 +170,9 @@ impl From<&io::Error> for IoFault {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::NoServer { failures } if failures.is_empty() => {
+                f.write_str("the endpoint names no server; write SERVER=host:port into okvclient.ora")
+            }
             Self::NoServer { failures } => {
                 for (i, failure) in failures.iter().enumerate() {
                     if i > 0 {

@@ -1,6 +1,6 @@
 //! From a server's address to a TLS session, in steps that each can fail and be told apart.
 //!
-//! [`resolve`], [`tcp::open`] and [`stream::Stream::handshake`] are the steps. Each takes the [`Deadline`] of the whole call, so
+//! `resolve`, `tcp::open` and `Stream::handshake` are the steps. Each takes the [`Deadline`] of the whole call, so
 //! that time lost in one step is missing in the next, and a peer that sends one byte a second gains nothing. No step leaves a
 //! thread behind, but for the one that [`Resolution::HelperThread`] permits.
 

@@ -20,12 +20,8 @@ fn openssl(args: &[&str], input: &[u8]) -> Vec<u8> {
     output.stdout
 }
 
-fn has_openssl(test: &str) -> bool {
-    let found = Command::new("openssl").arg("version").output().is_ok_and(|o| o.status.success());
-    if !found {
-        eprintln!("SKIPPED {test}: the openssl command is not installed");
-    }
-    found
+fn has_openssl() -> bool {
+    Command::new("openssl").arg("version").output().is_ok_and(|output| output.status.success())
 }
 
 fn rsa() -> Vec<u8> {
@@ -42,8 +38,8 @@ fn der(pem: &[u8], password: Option<&[u8]>) -> Vec<u8> {
 
 #[test]
 fn plain_keys_are_read_in_all_three_forms() {
-    if !has_openssl("plain_keys_are_read_in_all_three_forms") {
-        return;
+    if !has_openssl() {
+        strongroom_testkit::skip!("the openssl command is not installed");
     }
     let (rsa, ec) = (rsa(), ec());
     let kind = |pem: &[u8]| match PrivateKey::from_pem(pem, None).unwrap().der() {
@@ -64,8 +60,8 @@ fn plain_keys_are_read_in_all_three_forms() {
 
 #[test]
 fn keys_with_a_password_open_to_the_same_key_as_without_one() {
-    if !has_openssl("keys_with_a_password_open_to_the_same_key_as_without_one") {
-        return;
+    if !has_openssl() {
+        strongroom_testkit::skip!("the openssl command is not installed");
     }
     let (rsa, ec) = (rsa(), ec());
     let pass = ["-passout", "pass:opensesame"];
@@ -95,8 +91,8 @@ fn keys_with_a_password_open_to_the_same_key_as_without_one() {
 
 #[test]
 fn a_wrong_password_is_told_from_damage_and_from_none() {
-    if !has_openssl("a_wrong_password_is_told_from_damage_and_from_none") {
-        return;
+    if !has_openssl() {
+        strongroom_testkit::skip!("the openssl command is not installed");
     }
     let rsa = rsa();
     for args in [&["rsa", "-des3"][..], &["rsa", "-des3", "-traditional"], &["rsa", "-aes256"]] {
@@ -116,8 +112,8 @@ fn a_wrong_password_is_told_from_damage_and_from_none() {
 
 #[test]
 fn what_is_encrypted_in_another_way_is_named() {
-    if !has_openssl("what_is_encrypted_in_another_way_is_named") {
-        return;
+    if !has_openssl() {
+        strongroom_testkit::skip!("the openssl command is not installed");
     }
     let pem = openssl(&["pkcs8", "-topk8", "-v1", "PBE-SHA1-3DES", "-passout", "pass:x"], &rsa());
     let fault = PrivateKey::from_pem(&pem, Some(b"x")).unwrap_err();
@@ -126,8 +122,8 @@ fn what_is_encrypted_in_another_way_is_named() {
 
 #[test]
 fn what_enrolment_encrypts_is_read_here_and_by_openssl() {
-    if !has_openssl("what_enrolment_encrypts_is_read_here_and_by_openssl") {
-        return;
+    if !has_openssl() {
+        strongroom_testkit::skip!("the openssl command is not installed");
     }
     let key = rcgen::KeyPair::generate().unwrap();
     let pem = encrypt(&key.serialize_der(), b"opensesame").unwrap();

@@ -182,8 +182,9 @@ impl Session {
 
     /// The servers as they are to be tried: the one that answered last, then the others in the order of the list.
     fn order(&self) -> impl Iterator<Item = usize> + use<> {
-        let last_good = self.last_good.load(Ordering::Relaxed);
-        std::iter::once(last_good).chain((0..self.servers.len()).filter(move |&index| index != last_good))
+        let (last_good, servers) = (self.last_good.load(Ordering::Relaxed), 0..self.servers.len());
+        let others = servers.clone().filter(move |&index| index != last_good);
+        servers.skip(last_good).take(1).chain(others)
     }
 
     fn deadline(&self, list: Deadline, position: usize) -> Deadline {

@@ -7,9 +7,9 @@ use strongroom_kmip::operation::locate;
 use strongroom_kmip::{Operation, ProtocolVersion, ResponsePayload};
 
 use super::Session;
-use super::answer::unexpected;
+use super::answer::{AnswerFault, unexpected};
 use super::call::Repeat;
-use crate::error::{Error, ServerFailure, Step};
+use crate::error::Error;
 
 /// How many identifiers are asked for at once.
 const PAGE: u32 = 1_000;
@@ -64,12 +64,10 @@ impl Session {
             }),
             Some(Ok(other)) => Err(unexpected(server, Operation::Locate, &other)),
             Some(Err(failure)) => Err(Error::Refused { server, operation: Operation::Locate, failure }),
-            None => Err(Error::NoServer {
-                failures: vec![ServerFailure {
-                    server,
-                    step: Step::Kmip,
-                    cause: crate::error::Cause::Closed,
-                }],
+            None => Err(Error::Answer {
+                server,
+                operation: Operation::Locate,
+                fault: AnswerFault::Items { asked: 1, got: 0 },
             }),
         }
     }

@@ -3,7 +3,7 @@
 //! A call goes to the server that answered last, and from there through the list, until one answers or the time is over.
 //! - **Reads** (Locate, Get, Get Attributes, Query) go to the next server whenever one fails, whatever it did.
 //! - **Changes** (Create, Register, Activate, Revoke, Destroy, Add Attribute) are sent once. While nothing has been sent, the next
-//!   server is tried; once all of the request is on its way, a lost answer is [`Error::OutcomeUnknown`](crate::Error::OutcomeUnknown),
+//!   server is tried; once all of the request is on its way, a lost answer is [`Error::OutcomeUnknown`],
 //!   and only the caller can look whether the change was made.
 //!
 //! A session may be shared by threads: each call has a connection of its own, and idle ones are kept. After a `fork` the child leaves
@@ -92,10 +92,8 @@ impl Session {
 
     /// The server that answered last; the first of the list before any has.
     #[must_use]
-    pub fn server(&self) -> &ServerAddress {
-        let index = self.last_good.load(Ordering::Relaxed);
-        // The list is never empty: `Endpoint` sees to it.
-        &self.servers[index.min(self.servers.len() - 1)]
+    pub fn server(&self) -> Option<&ServerAddress> {
+        self.servers.get(self.last_good.load(Ordering::Relaxed))
     }
 
     /// Create (KMIP 1.4 §4.1): has the server make a symmetric key, and gives its unique identifier.

@@ -45,7 +45,7 @@ fn a_read_goes_on_to_the_next_server_and_remembers_it() {
     let servers = [away.address(), dead.address, babbling.address, fine.address];
     let session = world.session(&servers, Options::default());
     assert!(session.locate(&Attributes::new()).unwrap().is_empty());
-    assert_eq!(session.server().to_string(), fine.address.to_string());
+    assert_eq!(session.server().unwrap().to_string(), fine.address.to_string());
     for _ in 0..3 {
         session.locate(&Attributes::new()).unwrap();
     }
@@ -109,6 +109,18 @@ fn a_connection_that_the_server_has_ended_is_not_used_again() {
         }
     }
     assert_eq!(server.connections(), 6);
+}
+
+#[test]
+fn an_endpoint_without_servers_is_an_error_and_no_panic() {
+    let world = World::new();
+    let mut endpoint = world.endpoint(&[Port::reserve().address()]);
+    endpoint.servers.clear();
+    let session = strongroom_client::Session::new(&endpoint, Options::default()).unwrap();
+    assert!(session.server().is_none());
+    assert!(
+        matches!(session.locate(&Attributes::new()), Err(Error::NoServer { failures }) if failures.is_empty())
+    );
 }
 
 #[test]
