@@ -31,9 +31,9 @@ mod objects;
 mod operations;
 mod policy;
 pub mod root_key;
-mod session;
 mod secret_text;
 pub mod server;
+mod session;
 pub mod store;
 pub mod vault;
 
