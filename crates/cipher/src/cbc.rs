@@ -1,8 +1,8 @@
 //! Cipher block chaining (SP 800-38A §6.2), ended in one of two ways.
 //!
-//! A stream is padded as in RFC 5652 §6.3 (PKCS#7). A page must keep its length, so its last 1 to 15 bytes, which fill no
-//! block, are combined by exclusive-or with the encrypted *initialisation vector* (not with the last block). That rule is its own inverse, and with less than
-//! a block of input it is all there is.
+//! A stream is padded as in RFC 5652 §6.3 (PKCS#7). A page must keep its length, so its last 1 to 15 bytes, which fill
+//! no block, are combined by exclusive-or with the encrypted *initialisation vector* (not with the last block). That
+//! rule is its own inverse, and with less than a block of input it is all there is.
 
 use aes::Block;
 use aes::cipher::{Array, BlockCipherEncrypt, BlockModeDecrypt, BlockModeEncrypt, InnerIvInit};
@@ -21,7 +21,8 @@ pub enum Ending {
     Tail,
 }
 
-/// The encrypted initialisation vector, where the tail rule needs it. It is worth a block of plaintext, so it is cleared on drop.
+/// The encrypted initialisation vector, where the tail rule needs it. It is worth a block of plaintext, so it is
+/// cleared on drop.
 struct TailMask(Option<Iv>);
 
 impl TailMask {
@@ -138,8 +139,8 @@ impl CbcDecrypt {
         Ok(Self { chain, held: Held::default(), tail })
     }
 
-    /// Bytes that an [`update`](Self::update) with `src_len` bytes will write. With the tail rule these are all complete blocks; with padding the last
-    /// block is held back, because it may be the one that ends in padding.
+    /// Bytes that an [`update`](Self::update) with `src_len` bytes will write. With the tail rule these are all
+    /// complete blocks; with padding the last block is held back, because it may be the one that ends in padding.
     #[must_use]
     pub fn update_len(&self, src_len: usize) -> usize {
         let total = self.held.len() + src_len;
@@ -170,8 +171,8 @@ impl CbcDecrypt {
     /// Writes the end of the data and returns how many bytes it had. To be called once.
     ///
     /// # Errors
-    /// With padding: [`CipherError::InputLength`] when the data was not a positive number of blocks, [`CipherError::Padding`].
-    /// [`CipherError::OutputTooSmall`].
+    /// With padding: [`CipherError::InputLength`] when the data was not a positive number of blocks,
+    /// [`CipherError::Padding`]. [`CipherError::OutputTooSmall`].
     pub fn finish(&mut self, dst: &mut [u8]) -> Result<usize, CipherError> {
         if let Some(mask) = &self.tail.0 {
             return TailMask::apply(mask, self.held.as_slice(), dst);

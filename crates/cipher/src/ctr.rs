@@ -1,5 +1,5 @@
-//! Counter mode (SP 800-38A §6.5): the initialisation vector is the whole first counter block, counted up as one 128-bit
-//! big-endian number that wraps. Both directions are the same, and the output is as long as the input.
+//! Counter mode (SP 800-38A §6.5): the initialisation vector is the whole first counter block, counted up as one
+//! 128-bit big-endian number that wraps. Both directions are the same, and the output is as long as the input.
 
 use aes::cipher::{Array, InnerIvInit, StreamCipher, StreamCipherCoreWrapper};
 

@@ -1,5 +1,5 @@
-//! Galois/counter mode (SP 800-38D §7) with the 16-byte initialisation vector that MariaDB passes: its first 12 bytes are the
-//! nonce, its last 4 the additional authenticated data. The 16-byte tag follows the encrypted data.
+//! Galois/counter mode (SP 800-38D §7) with the 16-byte initialisation vector that MariaDB passes: its first 12 bytes
+//! are the nonce, its last 4 the additional authenticated data. The 16-byte tag follows the encrypted data.
 //!
 //! The nonce rule (SP 800-38D §8) is the caller's duty: never twice the same first 12 bytes under one key.
 

@@ -6,7 +6,8 @@ use zeroize::Zeroize;
 
 use crate::{BLOCK_BYTES, CipherError};
 
-/// Up to one block of input, kept until more arrives or the context is finished. Cleared on drop, because it may be plaintext.
+/// Up to one block of input, kept until more arrives or the context is finished. Cleared on drop, because it may be
+/// plaintext.
 #[derive(Default)]
 pub(crate) struct Held {
     bytes: [u8; BLOCK_BYTES],

@@ -1,14 +1,16 @@
 //! AES the way databases use it: CBC with padding and with the tail rule of data pages, CTR, GCM with a 16-byte
 //! initialisation vector, and bare blocks for wrapping keys.
 //!
-//! Every mode is a *context*: a plain value that holds the expanded key, needs no heap and can live in memory that somebody
-//! else allocated (a database hands its plugins a stretch of its own stack). A context is fed with `update` in pieces of any size,
-//! is ended once with `finish`, and clears its key and whatever input it still holds when it is dropped.
+//! Every mode is a *context*: a plain value that holds the expanded key, needs no heap and can live in memory that
+//! somebody else allocated (a database hands its plugins a stretch of its own stack). A context is fed with `update`
+//! in pieces of any size, is ended once with `finish`, and clears its key and whatever input it still holds when it is
+//! dropped.
 //!
-//! `update_len` says exactly how many bytes the next `update` will write, so that a caller who has only a pointer can make the right slice.
+//! `update_len` says exactly how many bytes the next `update` will write, so that a caller who has only a pointer can
+//! make the right slice.
 //!
-//! This crate does no input or output, draws no random numbers and chooses no initialisation vectors. It does not know what a page or a log record is:
-//! page formats belong to `strongroom-tablespace` and to the database itself.
+//! This crate does no input or output, draws no random numbers and chooses no initialisation vectors. It does not know
+//! what a page or a log record is: page formats belong to `strongroom-tablespace` and to the database itself.
 //!
 //! | module | what it holds | source |
 //! |---|---|---|

@@ -1,14 +1,15 @@
 //! No panic leaves a plugin.
 //!
-//! Unwinding out of an `extern "C"` function aborts the process, and the process is somebody's database. Every function that a server can call
-//! does its work inside [`guard`], and answers with its interface's value for failure if the work panics. The panic's message still reaches
-//! standard error, which servers send to their error log.
+//! Unwinding out of an `extern "C"` function aborts the process, and the process is somebody's database. Every
+//! function that a server can call does its work inside [`guard`], and answers with its interface's value for failure
+//! if the work panics. The panic's message still reaches standard error, which servers send to their error log.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Runs `work`; if it panics, the result is `failure`.
 ///
-/// The state that `work` touched must be usable after it was left half-way: snapshots that are swapped whole, or locks whose poison is ignored on purpose.
+/// The state that `work` touched must be usable after it was left half-way: snapshots that are swapped whole, or locks
+/// whose poison is ignored on purpose.
 pub fn guard<T>(failure: T, work: impl FnOnce() -> T) -> T {
     match catch_unwind(AssertUnwindSafe(work)) {
         Ok(value) => value,

@@ -9,8 +9,8 @@
 //! | [`symbols`] | functions and variables of the process we were loaded into |
 //! | [`layout`] | the compiler checks our structures against the offsets we measured |
 //!
-//! This crate knows no database, no key and no cipher. What it cannot check (that a pointer is alive, and that nobody else writes behind it) is
-//! the server's side of the bargain and stands in each function's safety section.
+//! This crate knows no database, no key and no cipher. What it cannot check (that a pointer is alive, and that nobody
+//! else writes behind it) is the server's side of the bargain and stands in each function's safety section.
 
 pub mod boundary;
 pub mod layout;

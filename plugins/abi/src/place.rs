@@ -1,8 +1,8 @@
 //! A Rust value in memory that the server owns.
 //!
-//! Databases give plugins raw memory of a size the plugin named beforehand: not initialised, aligned as the server pleases, and
-//! given back without a word. [`bytes_for`] names the size, [`put`] moves a value in, [`get`] finds it again, and [`take_away`] runs its
-//! destructor and clears the memory, which is the only chance to clear what it held.
+//! Databases give plugins raw memory of a size the plugin named beforehand: not initialised, aligned as the server
+//! pleases, and given back without a word. [`bytes_for`] names the size, [`put`] moves a value in, [`get`] finds it
+//! again, and [`take_away`] runs its destructor and clears the memory, which is the only chance to clear what it held.
 
 use std::mem::{align_of, size_of};
 
@@ -46,15 +46,16 @@ pub unsafe fn get<'a, T>(start: *mut u8) -> Option<&'a mut T> {
 
 /// Runs the destructor of the value that [`put`] left there, and clears all of its memory.
 ///
-/// The destructor is not enough: moving a value copies its padding too, and that may hold what the stack held before, such as another copy of a key.
+/// The destructor is not enough: moving a value copies its padding too, and that may hold what the stack held before,
+/// such as another copy of a key.
 ///
 /// # Safety
 /// As for [`get`]; afterwards nothing is there any more.
 pub unsafe fn take_away<T>(start: *mut u8) {
     if !start.is_null() {
         let place = aligned::<T>(start);
-        // SAFETY: a live `T` is there, it is ours alone, and it is not used again. The memory goes back to the server, so the compiler cannot
-        // find the last write useless.
+        // SAFETY: a live `T` is there, it is ours alone, and it is not used again. The memory goes back to the server,
+        // so the compiler cannot find the last write useless.
         unsafe {
             place.drop_in_place();
             place.cast::<u8>().write_bytes(0, size_of::<T>());
@@ -80,7 +81,8 @@ mod tests {
         let mut memory = vec![0xEE_u8; bytes_for::<Wide>() + 64];
         for offset in 0..64 {
             let start = memory.as_mut_ptr().wrapping_add(offset);
-            // SAFETY: `memory` has room for a `Wide` from any of these offsets, and each value is taken away before the next.
+            // SAFETY: `memory` has room for a `Wide` from any of these offsets, and each value is taken away before
+            // the next.
             unsafe {
                 assert!(put(start, Wide { number: offset as u64, _witness: Rc::clone(&witness) }));
                 assert_eq!(get::<Wide>(start).expect("not null").number, offset as u64);

@@ -1,7 +1,7 @@
 //! Pointers and lengths from the server become slices, or nothing.
 //!
-//! A null pointer with a length of zero is an empty slice: C callers pass that, and Rust must never see it as it is. A null
-//! pointer with a length, or a length no allocation can have, gives `None`.
+//! A null pointer with a length of zero is an empty slice: C callers pass that, and Rust must never see it as it is. A
+//! null pointer with a length, or a length no allocation can have, gives `None`.
 
 use std::slice;
 
@@ -26,11 +26,12 @@ pub unsafe fn input<'a>(start: *const u8, len: usize) -> Option<&'a [u8]> {
 
 /// Bytes that the server lets us write.
 ///
-/// They are not cleared first, which would cost a tenth of encrypting a page: memory that comes from the other side of a C
-/// interface has some value for Rust, even where C never wrote one.
+/// They are not cleared first, which would cost a tenth of encrypting a page: memory that comes from the other side of
+/// a C interface has some value for Rust, even where C never wrote one.
 ///
 /// # Safety
-/// Unless it is null, `start` points to `len` bytes that are ours to write and that nobody else reads or writes while the slice lives.
+/// Unless it is null, `start` points to `len` bytes that are ours to write and that nobody else reads or writes while
+/// the slice lives.
 #[must_use]
 pub unsafe fn output<'a>(start: *mut u8, len: usize) -> Option<&'a mut [u8]> {
     if len == 0 {

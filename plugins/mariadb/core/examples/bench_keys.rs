@@ -1,6 +1,7 @@
 //! A plugin for this crate's own tests: a real server loads it, and its keys are lines `id;version;hex` of a file.
 //!
-//! It is not for use. It shows every part of the crate at work without a key server, so that a fault is found where it is.
+//! It is not for use. It shows every part of the crate at work without a key server, so that a fault is found where it
+//! is.
 
 #![allow(non_upper_case_globals, reason = "the server looks these symbols up by name")]
 

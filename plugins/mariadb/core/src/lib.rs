@@ -1,7 +1,8 @@
 //! MariaDB's plugin and encryption interfaces, shared by the key management plugins.
 //!
 //! A plugin made with this crate is a thin library: it declares its name and variables, builds a source of keys
-//! ([`VersionedKeys`](strongroom_keyring::versions::VersionedKeys)) and hands it to [`served::begin`]. Everything that MariaDB calls afterwards is here.
+//! ([`VersionedKeys`](strongroom_keyring::versions::VersionedKeys)) and hands it to [`served::begin`]. Everything that
+//! MariaDB calls afterwards is here.
 //!
 //! | module | what it holds |
 //! |---|---|
@@ -14,8 +15,10 @@
 //! | [`table`] | `FLUSH`, `SHOW` and the `INFORMATION_SCHEMA` table |
 //!
 //! Invariants:
-//! - No page write ever waits for the network or for a lock that is held during network calls: what has been served once is served from memory.
-//! - A key or version that has been served never disappears, and a latest version never falls: InnoDB does not survive either.
+//! - No page write ever waits for the network or for a lock that is held during network calls: what has been served
+//!   once is served from memory.
+//! - A key or version that has been served never disappears, and a latest version never falls: InnoDB does not survive
+//!   either.
 //! - Nothing here knows where keys come from.
 
 pub mod crypt;

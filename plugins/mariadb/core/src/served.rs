@@ -1,7 +1,7 @@
 //! The one key service of this process, and the two functions through which the server asks it.
 //!
-//! A library serves one set of keys, because MariaDB allows one encryption plugin. The service begins when the plugin is initialised and ends when it is
-//! unloaded, after the last page has been written.
+//! A library serves one set of keys, because MariaDB allows one encryption plugin. The service begins when the plugin
+//! is initialised and ends when it is unloaded, after the last page has been written.
 
 use std::ffi::{c_uint, c_void};
 use std::io;
@@ -123,11 +123,12 @@ extern "C" fn latest_key_version(key_id: c_uint) -> c_uint {
     })
 }
 
-/// Copies one version of a key out, and its length; or says that there is no such version, or that the room is too small.
+/// Copies one version of a key out, and its length; or says that there is no such version, or that the room is too
+/// small.
 ///
 /// # Safety
-/// Unless it is null, `key` has room for as many bytes as `length` says, and `length` is a place for a number. Where `key` is null, the
-/// question is only whether the version exists, and what `length` points to is garbage.
+/// Unless it is null, `key` has room for as many bytes as `length` says, and `length` is a place for a number. Where
+/// `key` is null, the question is only whether the version exists, and what `length` points to is garbage.
 unsafe extern "C" fn key(key_id: c_uint, version: c_uint, key: *mut u8, length: *mut c_uint) -> c_uint {
     guard(KEY_VERSION_INVALID, || {
         let service = SERVICE.load();

@@ -1,8 +1,8 @@
 //! `kmip_key_management`: a plugin that gives MariaDB its encryption keys from a KMIP server, which MariaDB never had.
 //!
-//! The library holds two plugins: `kmip_key_management` (keys and encryption) and `KMIP_KEY_MANAGEMENT_KEYS` (the table of keys and versions, and
-//! `FLUSH`). Everything the server calls is in `strongroom-mariadb-core`; here are the names, the variables (`variables.rs`) and the way from a
-//! configuration to a source of keys (`source.rs`).
+//! The library holds two plugins: `kmip_key_management` (keys and encryption) and `KMIP_KEY_MANAGEMENT_KEYS` (the
+//! table of keys and versions, and `FLUSH`). Everything the server calls is in `strongroom-mariadb-core`; here are the
+//! names, the variables (`variables.rs`) and the way from a configuration to a source of keys (`source.rs`).
 
 #![allow(non_upper_case_globals, reason = "the server looks these symbols up by name")]
 

@@ -1,7 +1,7 @@
 //! System variables. The server puts `kmip_key_management_` in front of each name.
 //!
-//! mariadb-backup copies every variable it sees into its own configuration, so each of them is accepted with the value it shows, and none of them does
-//! anything when it is set to that value.
+//! mariadb-backup copies every variable it sees into its own configuration, so each of them is accepted with the value
+//! it shows, and none of them does anything when it is set to that value.
 
 use std::ffi::{c_char, c_void};
 use std::path::PathBuf;
@@ -73,7 +73,8 @@ pub(crate) static ALL: ServerOwned<[*mut c_void; 6]> = ServerOwned::new([
     ptr::null_mut(),
 ]);
 
-/// The variables as they are now. To be called when the server has filled them in, which it does before it initialises the plugin.
+/// The variables as they are now. To be called when the server has filled them in, which it does before it initialises
+/// the plugin.
 pub(crate) fn configuration() -> Configuration {
     // SAFETY: the server keeps both texts for as long as the plugin is loaded, and they are set at start only.
     let (conf_dir, key_prefix) = unsafe {

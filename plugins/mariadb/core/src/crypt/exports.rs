@@ -79,7 +79,8 @@ pub unsafe extern "C" fn context_init(
 /// Processes data. What `written` points to on entry is garbage, and is not read.
 ///
 /// # Safety
-/// `context` went through [`context_init`] with success; `src` has `src_len` readable bytes; `dst` has room for what the mode writes.
+/// `context` went through [`context_init`] with success; `src` has `src_len` readable bytes; `dst` has room for what
+/// the mode writes.
 pub unsafe extern "C" fn context_update(
     context: *mut c_void,
     src: *const u8,
@@ -88,7 +89,8 @@ pub unsafe extern "C" fn context_update(
     written: *mut c_uint,
 ) -> c_int {
     guard(ReturnCode::BadData as c_int, || {
-        // SAFETY: the server promises that a context is there, that `src` is readable, `dst` writable, and `written` a place for a number.
+        // SAFETY: the server promises that a context is there, that `src` is readable, `dst` writable, and `written` a
+        // place for a number.
         unsafe {
             pointers::store(written, 0);
             let Some(context) = place::get::<Context>(context.cast()) else {
@@ -125,7 +127,8 @@ unsafe fn update(
     context.update(src, dst).map_err(code)
 }
 
-/// The server's own ciphers allow output over the input, so ours do; two Rust slices may not, so the input goes through a copy.
+/// The server's own ciphers allow output over the input, so ours do; two Rust slices may not, so the input goes
+/// through a copy.
 ///
 /// # Safety
 /// As [`context_update`].
@@ -156,13 +159,15 @@ unsafe fn update_in_place(
 /// `context` went through [`context_init`] with success and is not used again; `dst` has room for the end of the data.
 pub unsafe extern "C" fn context_finish(context: *mut c_void, dst: *mut u8, written: *mut c_uint) -> c_int {
     guard(ReturnCode::BadData as c_int, || {
-        // SAFETY: the server promises that a context is there, that `dst` has room, and that `written` is a place for a number.
+        // SAFETY: the server promises that a context is there, that `dst` has room, and that `written` is a place for
+        // a number.
         unsafe {
             pointers::store(written, 0);
             let Some(value) = place::get::<Context>(context.cast()) else {
                 return ReturnCode::BadData as c_int;
             };
-            // The end goes through a copy: with padding its length is known only afterwards, and `dst` may have no byte to spare.
+            // The end goes through a copy: with padding its length is known only afterwards, and `dst` may have no
+            // byte to spare.
             let mut end = Zeroizing::new([0_u8; FINISH_BYTES_MAX]);
             let result = value.finish(&mut *end).map_err(code).and_then(|count| {
                 pointers::output(dst, count).ok_or(ReturnCode::BadData)?.copy_from_slice(&end[..count]);

@@ -1,16 +1,19 @@
 //! What was looked for and not found a moment ago.
 //!
-//! The server asks several times in a row for a key that does not exist, under its own locks. Only the first question goes over the network.
+//! The server asks several times in a row for a key that does not exist, under its own locks. Only the first question
+//! goes over the network.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use strongroom_keyring::versions::{KeyId, KeyVersion};
 
-/// How long "there is no such key" is believed. Short, because an administrator who has just made the key will try again at once.
+/// How long "there is no such key" is believed. Short, because an administrator who has just made the key will try
+/// again at once.
 const ABSENT: Duration = Duration::from_secs(1);
 
-/// How long nobody is asked after nobody could be reached. Longer, because each attempt keeps a statement waiting until its time is up.
+/// How long nobody is asked after nobody could be reached. Longer, because each attempt keeps a statement waiting
+/// until its time is up.
 const UNREACHABLE: Duration = Duration::from_secs(10);
 
 /// Entries that are kept at most; a client can ask for any number of key ids.

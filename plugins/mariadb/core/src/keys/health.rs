@@ -1,4 +1,5 @@
-//! When the key server was last reached, and what it said: for the status variables, and for an error log that is worth reading.
+//! When the key server was last reached, and what it said: for the status variables, and for an error log that is
+//! worth reading.
 
 use std::time::{Duration, Instant};
 
@@ -32,8 +33,8 @@ impl Health {
         self.fault.take().map(|fault| now - fault.since)
     }
 
-    /// The key server did not answer, or what it said cannot be used. Whether this is worth a line in the error log: it is new, other than before, or the last line
-    /// is ten minutes old.
+    /// The key server did not answer, or what it said cannot be used. Whether this is worth a line in the error log:
+    /// it is new, other than before, or the last line is ten minutes old.
     pub fn fault(&mut self, message: &str, now: Instant) -> bool {
         match &mut self.fault {
             Some(fault) if fault.message == message && now < fault.logged + REPEAT => false,

@@ -1,6 +1,7 @@
 //! The keys being served, and how they stay current.
 //!
-//! - [`service`]: an immutable snapshot that page writes read without a lock, and the few ways in which a newer one takes its place.
+//! - [`service`]: an immutable snapshot that page writes read without a lock, and the few ways in which a newer one
+//!   takes its place.
 //! - [`absent`]: what was looked for and not found a moment ago.
 //! - [`health`]: when the key server was last reached, and what it said.
 //! - [`refresh`]: the thread that asks from time to time.

@@ -17,7 +17,8 @@ pub struct KeyService {
     source: Box<dyn VersionedKeys>,
     /// What page writes read. Replaced whole, and only by a set that has everything this one has.
     served: ArcSwap<KeySet>,
-    /// Held during every conversation with the source, so that answers are merged in the order in which they were asked for.
+    /// Held during every conversation with the source, so that answers are merged in the order in which they were
+    /// asked for.
     conversation: Mutex<Absent>,
     /// Never held during a conversation.
     health: Mutex<Health>,
@@ -39,7 +40,8 @@ impl KeyService {
         })
     }
 
-    /// The latest version of a key. A key that has been served is answered from memory, without a lock; one that never was is looked for once.
+    /// The latest version of a key. A key that has been served is answered from memory, without a lock; one that never
+    /// was is looked for once.
     #[must_use]
     pub fn latest(&self, id: KeyId) -> Option<KeyVersion> {
         self.served.load().latest(id).or_else(|| {
@@ -93,7 +95,8 @@ impl KeyService {
         (health.outcome().to_owned(), health.since_contact(Instant::now()))
     }
 
-    /// Asks the source for something that is not served. One question at a time: whoever waited finds the answer to the first.
+    /// Asks the source for something that is not served. One question at a time: whoever waited finds the answer to
+    /// the first.
     fn look_for(&self, question: Question) {
         let mut absent = lock(&self.conversation);
         let held = self.served.load_full();

@@ -1,6 +1,7 @@
 //! Tables of `INFORMATION_SCHEMA`, in the shapes of both series.
 //!
-//! These are the server's private C++ structures, so the server wants the interface version to be its own exact version.
+//! These are the server's private C++ structures, so the server wants the interface version to be its own exact
+//! version.
 
 use std::ffi::{CStr, c_char, c_int, c_uint, c_void};
 use std::ptr;

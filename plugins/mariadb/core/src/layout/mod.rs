@@ -1,6 +1,7 @@
 //! The C structures of MariaDB's plugin interfaces (x86-64 and every other LP64 system).
 //!
-//! Offsets were measured on 10.11 and 11.8, and are asserted here. Where the two series differ, both shapes stand side by side.
+//! Offsets were measured on 10.11 and 11.8, and are asserted here. Where the two series differ, both shapes stand side
+//! by side.
 
 mod encryption;
 mod information_schema;
@@ -27,7 +28,8 @@ pub use variables::{
 #[repr(transparent)]
 pub struct ServerOwned<T>(UnsafeCell<T>);
 
-// SAFETY: Rust code never makes a reference to the content. The server writes it only while it loads or unloads the plugin, under its own lock.
+// SAFETY: Rust code never makes a reference to the content. The server writes it only while it loads or unloads the
+// plugin, under its own lock.
 unsafe impl<T> Sync for ServerOwned<T> {}
 // SAFETY: as above; the content is plain C data that belongs to no thread.
 unsafe impl<T> Send for ServerOwned<T> {}

@@ -9,7 +9,8 @@ use strongroom_plugin_abi::{symbols, text};
 /// The server's functions for its error log, C++ by name and variadic by nature.
 type Print = unsafe extern "C" fn(format: *const c_char, ...);
 
-/// Writes lines to the error log, each with the plugin's name in front. Without a server (in mariadb-backup, in tests) they go to standard error.
+/// Writes lines to the error log, each with the plugin's name in front. Without a server (in mariadb-backup, in tests)
+/// they go to standard error.
 #[derive(Debug, Clone, Copy)]
 pub struct Log {
     /// The plugin's name.

@@ -1,8 +1,8 @@
 //! What we use of the server we were loaded into.
 //!
-//! MariaDB offers plugins a table of services for this, whose versions differ between series, so that one library could not serve
-//! both. The functions behind the services are exported under the same names everywhere, and are looked up when they are needed. A helper such as
-//! mariadb-backup has only some of them.
+//! MariaDB offers plugins a table of services for this, whose versions differ between series, so that one library
+//! could not serve both. The functions behind the services are exported under the same names everywhere, and are
+//! looked up when they are needed. A helper such as mariadb-backup has only some of them.
 
 mod error;
 mod log;

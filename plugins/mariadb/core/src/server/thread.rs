@@ -10,8 +10,9 @@ use strongroom_plugin_abi::symbols;
 
 /// A thread that receives no signals and is known to the server's library.
 ///
-/// The server handles signals on one thread of its own and blocks them on its main thread only after plugins have been loaded, so
-/// a thread started here must begin with all of them blocked, or it would take a signal meant for the server.
+/// The server handles signals on one thread of its own and blocks them on its main thread only after plugins have been
+/// loaded, so a thread started here must begin with all of them blocked, or it would take a signal meant for the
+/// server.
 #[derive(Debug)]
 pub struct ServerThread(JoinHandle<()>);
 
@@ -41,7 +42,8 @@ impl ServerThread {
 fn block_all_signals() -> io::Result<libc::sigset_t> {
     let mut all = MaybeUninit::<libc::sigset_t>::uninit();
     let mut before = MaybeUninit::<libc::sigset_t>::uninit();
-    // SAFETY: both places are ours; `sigfillset` initialises the first, and `pthread_sigmask` reads it and initialises the second when it succeeds.
+    // SAFETY: both places are ours; `sigfillset` initialises the first, and `pthread_sigmask` reads it and initialises
+    // the second when it succeeds.
     unsafe {
         libc::sigfillset(all.as_mut_ptr());
         match libc::pthread_sigmask(libc::SIG_SETMASK, all.as_ptr(), before.as_mut_ptr()) {
@@ -52,7 +54,8 @@ fn block_all_signals() -> io::Result<libc::sigset_t> {
 }
 
 fn restore_signals(mask: &libc::sigset_t) {
-    // SAFETY: `mask` is a signal set that the system gave us, and a null pointer says that the present one is not wanted.
+    // SAFETY: `mask` is a signal set that the system gave us, and a null pointer says that the present one is not
+    // wanted.
     unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, mask, ptr::null_mut()) };
 }
 
@@ -72,7 +75,8 @@ impl Membership {
 impl Drop for Membership {
     fn drop(&mut self) {
         if let Some(function) = symbols::find(c"my_thread_end") {
-            // SAFETY: the symbol is a function of this type in every server, and ends what `my_thread_init` began on this thread.
+            // SAFETY: the symbol is a function of this type in every server, and ends what `my_thread_init` began on
+            // this thread.
             unsafe { transmute::<NonNull<c_void>, unsafe extern "C" fn()>(function)() };
         }
     }

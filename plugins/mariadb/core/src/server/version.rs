@@ -52,7 +52,8 @@ impl fmt::Display for ServerVersion {
 #[must_use]
 pub fn server_version() -> Option<ServerVersion> {
     let variable = symbols::find(c"server_version")?;
-    // SAFETY: the server's `server_version` is an array of characters that a zero byte ends, and is not written after start.
+    // SAFETY: the server's `server_version` is an array of characters that a zero byte ends, and is not written after
+    // start.
     let text = unsafe { text::from_c(variable.as_ptr().cast::<c_char>()) }?;
     ServerVersion::parse(&text)
 }

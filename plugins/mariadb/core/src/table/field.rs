@@ -1,7 +1,8 @@
 //! A column of the table being filled, found without trusting what leads to it.
 //!
-//! Following a wrong offset would read memory that is not there and take the database down. So every step is read through the kernel, which reports an
-//! address that does not exist instead of faulting, and the object at the end must carry the virtual table of the one class we can store into.
+//! Following a wrong offset would read memory that is not there and take the database down. So every step is read
+//! through the kernel, which reports an address that does not exist instead of faulting, and the object at the end
+//! must carry the virtual table of the one class we can store into.
 
 use std::ffi::{c_char, c_void};
 use std::mem::transmute;
@@ -51,7 +52,8 @@ pub(super) fn columns<const N: usize>(tables: *const c_void, offsets: Offsets) -
 impl NumberField {
     /// Puts a number into the row being built.
     pub(super) fn store(&self, value: u32) {
-        // SAFETY: the object is a `Field_long`, as its virtual table showed, and belongs to the statement whose thread this is.
+        // SAFETY: the object is a `Field_long`, as its virtual table showed, and belongs to the statement whose thread
+        // this is.
         unsafe { (self.store)(self.object, i64::from(value), true) };
     }
 }

@@ -1,12 +1,14 @@
 //! `FLUSH`, `SHOW` and the `INFORMATION_SCHEMA` table of keys and versions.
 //!
-//! All three are one plugin of the second kind in the same library. Unlike the encryption interface this one consists of the server's private C++
-//! structures, so it is used with distrust:
+//! All three are one plugin of the second kind in the same library. Unlike the encryption interface this one consists
+//! of the server's private C++ structures, so it is used with distrust:
 //!
-//! - The server demands that the interface version equal its own exact version, so [`prepare`] writes that in while the library is being loaded.
+//! - The server demands that the interface version equal its own exact version, so [`prepare`] writes that in while
+//!   the library is being loaded.
 //! - Of the two known shapes of the table description, [`init`] finds out which one it was given.
-//! - Rows are stored only where the server's series is a known one *and* its structures prove, without being trusted, to be what we expect
-//!   (`field.rs`). Otherwise the table is empty, which the error log says, and `FLUSH` works all the same.
+//! - Rows are stored only where the server's series is a known one *and* its structures prove, without being trusted,
+//!   to be what we expect (`field.rs`). Otherwise the table is empty, which the error log says, and `FLUSH` works all
+//!   the same.
 
 mod field;
 mod offsets;
@@ -22,7 +24,8 @@ use crate::layout::{FieldInfo, SchemaTable118, SchemaTable1011, ServerOwned};
 use crate::served;
 use crate::server::{Log, report_error, server_version};
 
-/// The interface version to declare: the server's own version, shifted left by a byte. Zero until [`prepare`], and in a process that is no server.
+/// The interface version to declare: the server's own version, shifted left by a byte. Zero until [`prepare`], and in
+/// a process that is no server.
 static INTERFACE_VERSION: ServerOwned<c_int> = ServerOwned::new(0);
 
 /// The columns and the entry that ends them.
@@ -38,7 +41,8 @@ pub const fn info() -> *mut c_void {
     INTERFACE_VERSION.as_ptr().cast()
 }
 
-/// Writes the server's version into the declaration. To be called while the library is being loaded, before the server reads it.
+/// Writes the server's version into the declaration. To be called while the library is being loaded, before the server
+/// reads it.
 pub extern "C" fn prepare() {
     guard((), || {
         if let Some(version) = server_version() {
@@ -49,7 +53,8 @@ pub extern "C" fn prepare() {
     });
 }
 
-/// Describes the table to the server. `plugin` is the table's name in the server, for the shape of the description and for the error log.
+/// Describes the table to the server. `name` is the table's name in the server, for the shape of the description and
+/// for the error log.
 ///
 /// # Safety
 /// To be called by the server, with a description of its own series.
@@ -67,8 +72,8 @@ pub unsafe fn init(log: Log, name: &CStr, description: *mut c_void) -> c_int {
             return 1;
         }
         let mut fields = COLUMNS.map(|column| FieldInfo::number(column, type_handler.as_ptr())).into_iter();
-        // SAFETY: the server initialises plugins one at a time, and reads the columns afterwards. The description has one of the two
-        // shapes: the newer one has the length of the name where the older one still has a null pointer.
+        // SAFETY: the server initialises plugins one at a time, and reads the columns afterwards. The description has
+        // one of the two shapes: the newer one has the length of the name where the older one still has a null pointer.
         unsafe {
             let place = FIELDS.as_ptr().cast::<FieldInfo>();
             for at in 0..COLUMNS.len() {

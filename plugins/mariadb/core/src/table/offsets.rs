@@ -1,7 +1,7 @@
 //! Where the server keeps what we need of a table, by series.
 //!
-//! These are offsets into private C++ structures. They were measured on the releases named here, hold for the series, and are
-//! confirmed before every use (see [`field`](super::field)).
+//! These are offsets into private C++ structures. They were measured on the releases named here, hold for the series,
+//! and are confirmed before every use (see [`field`](super::field)).
 
 use crate::server::{ServerVersion, server_version};
 

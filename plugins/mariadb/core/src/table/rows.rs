@@ -10,6 +10,7 @@ use strongroom_plugin_abi::symbols;
 use super::field::{Columns, columns, store_record};
 use super::{COLUMNS, offsets};
 use crate::served;
+use crate::server::report_error;
 
 /// The `PROCESS` privilege, as for the server's own tables about encryption.
 const PROCESS: u64 = 1 << 8;
@@ -40,7 +41,10 @@ pub(super) unsafe extern "C" fn fill(
         let Some(Columns { table, fields: [id_field, version_field, latest_field] }) =
             columns::<{ COLUMNS.len() }>(tables, offsets)
         else {
-            return 0;
+            report_error(
+                "the table of keys cannot be filled: this server's structures are not those of its series",
+            );
+            return 1;
         };
         let keys = service.snapshot();
         for (id, version, _) in keys.iter() {

@@ -9,7 +9,8 @@ use strongroom_testkit::Unavailable;
 use strongroom_testkit::mariadb::{Options, Server, installation};
 use tempfile::TempDir;
 
-/// Key 1 in two versions, key 2, and a key with the highest id there is. The first line of each is what a stock key file can hold.
+/// Key 1 in two versions, key 2, and a key with the highest id there is. The first line of each is what a stock key
+/// file can hold.
 pub(crate) const KEY_1: &str = "1;1;770a8a65da156d24ee2a093277530142";
 pub(crate) const KEY_1_LATER: &str = "1;3;18420b5cbaf9a86f2c0e47e4ea5f0d1177c2f40a2ab3bd4f7c69d93f25e0a3a9";
 pub(crate) const KEY_2: &str = "2;1;1afc9e6a3d8d4c2f98f2b9a4a6e0c8d7f35c1b2a4e6d8f90a1b2c3d4e5f60718";

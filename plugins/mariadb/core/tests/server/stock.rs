@@ -1,6 +1,7 @@
 //! The same bytes as the server's own ciphers: what the stock plugin wrote we read, and what we wrote it reads.
 //!
-//! Each change of plugin follows a crash, so that the redo log, the Aria log and the binary log are read by the other side too.
+//! Each change of plugin follows a crash, so that the redo log, the Aria log and the binary log are read by the other
+//! side too.
 
 use strongroom_testkit::mariadb::Server;
 use strongroom_testkit::need;

@@ -1,5 +1,5 @@
-//! What can be wrong with the configuration: each fault gives one line in the error log that names the thing, and a server
-//! that runs without the plugin where it is not forced to have it.
+//! What can be wrong with the configuration: each fault gives one line in the error log that names the thing, and a
+//! server that runs without the plugin where it is not forced to have it.
 
 use std::fs;
 use std::path::Path;
