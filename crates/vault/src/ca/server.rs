@@ -90,7 +90,7 @@ impl ServerCertificate {
         let key = Zeroizing::new(pem("PRIVATE KEY", self.key.secret_der()));
         replace_file(&layout.server_key(), 0o600, key.as_bytes())?;
         let chain: String = self.chain.iter().map(|certificate| pem("CERTIFICATE", certificate)).collect();
-        replace_file(&layout.server_certificate(), 0o644, chain.as_bytes())
+        replace_file(&layout.server_certificate(), 0o600, chain.as_bytes())
     }
 
     /// The names in the certificate, when it should be replaced by a new one soon.
@@ -103,10 +103,16 @@ impl ServerCertificate {
         if parsed.validity().not_after.timestamp() > (now + RENEW_BEFORE_END).as_second() {
             return Ok(None);
         }
-        let names = parsed.subject_alternative_name().map_err(|_| DAMAGED_CERTIFICATE)?;
-        let names = names.map(|names| names.value.general_names.iter().filter_map(name_text).collect());
-        Ok(Some(names.unwrap_or_default()))
+        names_in(leaf).map(Some)
     }
+}
+
+/// The DNS names and IP addresses in a server certificate, in its order.
+pub(super) fn names_in(leaf: &CertificateDer<'_>) -> Result<Vec<String>, CaError> {
+    let (_, parsed) = x509_parser::parse_x509_certificate(leaf).map_err(|_| DAMAGED_CERTIFICATE)?;
+    let names = parsed.subject_alternative_name().map_err(|_| DAMAGED_CERTIFICATE)?;
+    let names = names.map(|names| names.value.general_names.iter().filter_map(name_text).collect());
+    Ok(names.unwrap_or_default())
 }
 
 fn name_text(name: &GeneralName<'_>) -> Option<String> {

@@ -11,7 +11,10 @@ use rustls::sign::CertifiedKey;
 use rustls::{RootCertStore, ServerConfig};
 use rustls_pki_types::CertificateDer;
 
+use super::server::names_in;
 use super::{CaError, ServerCertificate};
+
+const DAMAGED_PAIR: CaError = CaError::Damaged { what: "pair of server certificate and key (tls/)" };
 
 /// The certificate that the server shows; it can be replaced while connections are open.
 pub struct ServerIdentity {
@@ -30,6 +33,15 @@ impl ServerIdentity {
         Ok(Self { current: RwLock::new(Arc::new(current)), provider })
     }
 
+    /// The DNS names and IP addresses under which clients accept this server, in the certificate's order.
+    ///
+    /// # Errors
+    /// [`CaError::Damaged`].
+    pub fn names(&self) -> Result<Vec<String>, CaError> {
+        let current = Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner));
+        current.end_entity_cert().map_err(|_| DAMAGED_PAIR).and_then(names_in)
+    }
+
     /// Shows another certificate from now on.
     ///
     /// # Errors
@@ -43,7 +55,7 @@ impl ServerIdentity {
 
 fn certified(certificate: &ServerCertificate, provider: &CryptoProvider) -> Result<CertifiedKey, CaError> {
     CertifiedKey::from_der(certificate.chain.clone(), certificate.key.clone_key(), provider)
-        .map_err(|_| CaError::Damaged { what: "pair of server certificate and key (tls/)" })
+        .map_err(|_| DAMAGED_PAIR)
 }
 
 impl fmt::Debug for ServerIdentity {

@@ -7,7 +7,7 @@ use rustls::ServerConfig;
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::{Mutex, watch};
 
-use super::address::{Bound, advertised};
+use super::address::{Bound, advertised, unacceptable};
 use super::{BACKLOG, Listening, ServeError, ServeOptions, process, unseal};
 use crate::config::Config;
 use crate::control::{self, SealState, Status};
@@ -77,7 +77,14 @@ impl Server {
             Some(secret) => Some(secret),
             None => unseal::secret(&config.unseal, &sealed)?,
         };
-        let addresses = advertised(&config, kmip_address, admin_address);
+        let names = sealed.server().names().map_err(|error| ServeError::Vault(error.into()))?;
+        let addresses = advertised(&config, &names, kmip_address, admin_address);
+        for host in unacceptable(&addresses, &names) {
+            tracing::warn!(
+                host,
+                "clients will refuse this server: its certificate does not name the host it advertises"
+            );
+        }
         let mut shared = Shared {
             config,
             addresses,
