@@ -158,12 +158,22 @@ fn several(faults: impl Iterator<Item = String>) -> (String, Option<String>) {
     }
 }
 
-/// `what; what to do` in two.
+/// `what; what to do` in two. What stands in parentheses is somebody else's sentence and stays whole.
 fn split(text: &str) -> (String, Option<String>) {
-    match text.split_once("; ") {
-        Some((what, remedy)) => (what.to_owned(), Some(remedy.to_owned())),
-        None => (text.to_owned(), None),
+    let mut depth = 0_u32;
+    for (at, character) in text.char_indices() {
+        match character {
+            '(' => depth += 1,
+            ')' => depth = depth.saturating_sub(1),
+            ';' if depth == 0 => {
+                if let Some(remedy) = text[at..].strip_prefix("; ") {
+                    return (text[..at].to_owned(), Some(remedy.to_owned()));
+                }
+            }
+            _ => {}
+        }
     }
+    (text.to_owned(), None)
 }
 
 /// The system's words without "(os error 2)", which tells a person nothing more.
@@ -183,6 +193,10 @@ mod tests {
     fn what_happened_and_what_to_do_are_told_apart() {
         assert_eq!(split("gone; look; again"), ("gone".to_owned(), Some("look; again".to_owned())));
         assert_eq!(split("gone"), ("gone".to_owned(), None));
+        assert_eq!(
+            split("no (they say; a; b); ask"),
+            ("no (they say; a; b)".to_owned(), Some("ask".to_owned()))
+        );
     }
 
     #[test]
