@@ -56,7 +56,7 @@ pub(crate) struct InitArgs {
     #[arg(long, value_name = "NAME")]
     pub(crate) name: Vec<String>,
 
-    /// HOST[:PORT] of the KMIP port that tokens and endpoint directories carry, standbys too (repeatable)
+    /// HOST or HOST:PORT of the KMIP port that tokens and endpoint directories carry, standbys too (repeatable)
     #[arg(long, value_name = "ADDR")]
     pub(crate) advertise: Vec<String>,
 
@@ -85,11 +85,11 @@ pub(crate) struct ServeArgs {
     #[arg(long, value_name = "ADDR")]
     pub(crate) admin: Option<std::net::SocketAddr>,
 
-    /// HOST[:PORT] of the KMIP port that tokens and endpoint directories carry, standbys too (repeatable)
+    /// HOST or HOST:PORT of the KMIP port that tokens and endpoint directories carry, standbys too (repeatable)
     #[arg(long, value_name = "ADDR")]
     pub(crate) advertise: Vec<String>,
 
-    /// HOST[:PORT] of the enrolment port that tokens carry [default: the hosts of --advertise] (repeatable)
+    /// HOST or HOST:PORT of the enrolment port that tokens carry [default: the hosts of --advertise] (repeatable)
     #[arg(long, value_name = "ADDR")]
     pub(crate) advertise_admin: Vec<String>,
 
