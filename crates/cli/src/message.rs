@@ -160,6 +160,7 @@ fn several(faults: impl Iterator<Item = String>) -> (String, Option<String>) {
 
 /// `what; what to do` in two. What stands in parentheses is somebody else's sentence and stays whole.
 fn split(text: &str) -> (String, Option<String>) {
+    let text = without_errno(text);
     let mut depth = 0_u32;
     for (at, character) in text.char_indices() {
         match character {
@@ -173,7 +174,14 @@ fn split(text: &str) -> (String, Option<String>) {
             _ => {}
         }
     }
-    (text.to_owned(), None)
+    (text, None)
+}
+
+/// A sentence without "(os error 2)", wherever it stands.
+fn without_errno(text: &str) -> String {
+    let cut =
+        text.split_once(" (os error ").and_then(|(before, rest)| Some((before, rest.split_once(')')?.1)));
+    cut.map_or_else(|| text.to_owned(), |(before, after)| format!("{before}{after}"))
 }
 
 /// The system's words without "(os error 2)", which tells a person nothing more.
@@ -193,6 +201,7 @@ mod tests {
     fn what_happened_and_what_to_do_are_told_apart() {
         assert_eq!(split("gone; look; again"), ("gone".to_owned(), Some("look; again".to_owned())));
         assert_eq!(split("gone"), ("gone".to_owned(), None));
+        assert_eq!(split("no (os error 99); try"), ("no".to_owned(), Some("try".to_owned())));
         assert_eq!(
             split("no (they say; a; b); ask"),
             ("no (they say; a; b)".to_owned(), Some("ask".to_owned()))

@@ -128,8 +128,9 @@ fn open() -> Result<File, Error> {
 }
 
 fn read_secret(terminal: &mut File, prompt: &str) -> Result<Zeroizing<String>, Error> {
-    write!(terminal, "{prompt}").map_err(|_| Error::NoTerminal)?;
+    // Quiet before the question: what is typed in answer to it must be neither shown nor thrown away.
     let quiet = QuietTerminal::new(terminal)?;
+    quiet.write(prompt)?;
     let line = collect(|| {
         let mut byte = [0];
         match quiet.read(&mut byte) {
@@ -186,6 +187,11 @@ impl<'a> QuietTerminal<'a> {
         quiet.special_codes[SpecialCodeIndex::VTIME] = 0;
         tcsetattr(terminal, OptionalActions::Flush, &quiet).map_err(|_| Error::NoTerminal)?;
         Ok(Self { terminal, before })
+    }
+
+    fn write(&self, text: &str) -> Result<(), Error> {
+        let mut terminal = self.terminal;
+        terminal.write_all(text.as_bytes()).map_err(|_| Error::NoTerminal)
     }
 
     fn read(&self, byte: &mut [u8; 1]) -> std::io::Result<usize> {

@@ -44,8 +44,8 @@ fn add(args: &EndpointAddArgs, output: Output) -> Result<(), Error> {
     ));
     output.result(&*issued.token)?;
     output.note(format!(
-        "{}On the database's host, type {STRONG}strongroom enroll --token - --out DIR{STRONG:#} and paste the\n\
-         token, then Enter and Ctrl-D. On a command line other users could see it.",
+        "{}On the database's host, type {STRONG}strongroom enroll --token - --out DIR{STRONG:#},\n\
+         paste the token, press Enter and Ctrl-D. On a command line others could see it.",
         if output.is_terminal() { "\n" } else { "" }
     ));
     Ok(())

@@ -30,7 +30,9 @@ fn rotate(args: &MariadbKeyRotateArgs, output: Output) -> Result<(), Error> {
     } else {
         output.note("Versions rise by two: MariaDB re-encrypts pages that are 2 or more behind.");
     }
-    output.note("Running servers take it up at FLUSH KMIP_KEY_MANAGEMENT_KEYS or their next refresh.");
+    output.note(
+        "Running servers take it up at their next refresh, or at once by\nFLUSH KMIP_KEY_MANAGEMENT_KEYS.",
+    );
     print(args.key_id, version.number(), output)
 }
 

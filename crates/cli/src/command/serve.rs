@@ -77,7 +77,7 @@ fn announce(listening: &Listening, args: &ServeArgs, output: Output) {
         }))
     } else if sealed {
         output.result(format!(
-            "The vault is sealed{}.\nEnrolment and health on {}; KMIP opens on {} once it is unsealed:\n  \
+            "The vault is sealed{}.\nHealth is answered on {}; KMIP opens on {} once unsealed:\n  \
              strongroom vault unseal --dir {}",
             listening.sealed_because.as_ref().map_or_else(String::new, |why| format!(": {why}")),
             listening.admin,

@@ -51,7 +51,7 @@ pub(crate) fn init(args: &InitArgs, output: Output) -> Result<(), Error> {
             path.display()
         ));
     } else {
-        output.note("Nobody can open it without the passphrase: keep a copy where a fire does not reach it.");
+        output.note("Without the passphrase nobody can open it: keep a copy in a safe place.");
     }
     output.note(format!("Start it:  strongroom vault serve --dir {}", args.dir.dir.display()));
     Ok(())
