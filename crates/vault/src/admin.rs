@@ -158,7 +158,6 @@ async fn enrol(
                     StatusCode::INTERNAL_SERVER_ERROR
                 }
             };
-            tracing::warn!(%peer, reason = error.reason(), "an enrolment was refused");
             refuse(status, error.reason(), &error.to_string())
         }
     }

@@ -5,12 +5,13 @@
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Weak};
+use std::time::Instant;
 
 use rustls_pki_types::CertificateDer;
 use zeroize::Zeroizing;
 
 use crate::Error;
-use crate::audit::{self, Actor, Event, Journal, Position, Verified};
+use crate::audit::{self, Actor, Event, FloodGate, Journal, Position, Verified};
 use crate::barrier::{
     Barrier, Change, CommitError, Keyring, Opened, RecordAddress, Records, SEALS_PER_KEY_AIM, Sealed,
     VaultId, WrappedKeyring, Write,
@@ -96,7 +97,16 @@ pub struct Vault {
     server: Arc<ServerIdentity>,
     clock: Clock,
     store: Arc<dyn Store>,
+    strangers: Strangers,
     _lock: VaultLock,
+}
+
+/// What peers that are nobody here have caused.
+pub(crate) struct Strangers {
+    /// Connections to the KMIP port that were turned away.
+    pub(crate) connections: FloodGate,
+    /// Enrolments that were refused.
+    pub(crate) enrolments: FloodGate,
 }
 
 impl Vault {
@@ -154,7 +164,7 @@ impl Vault {
         records.commit(change).wait().map_err(failure)?;
 
         server.write(&new.layout)?;
-        write_file(&new.layout.authority_certificate(), 0o644, authority_pem(&authority).as_bytes())?;
+        write_file(&new.layout.authority_certificate(), 0o600, authority_pem(&authority).as_bytes())?;
         let position = journal.sync()?;
         put_setting(&store, ANCHOR_SETTING, seal_anchor(&barrier, &position)?.as_bytes().to_vec())?;
         // The store folds its log into its file when the last owner goes.
@@ -220,6 +230,23 @@ impl Vault {
         &self.clock
     }
 
+    /// What bounds the entries that strangers cause.
+    pub(crate) fn strangers(&self) -> &Strangers {
+        &self.strangers
+    }
+
+    /// Journals how many refusals of strangers got no entry of their own, when their minute is over.
+    ///
+    /// # Errors
+    /// [`Error::Audit`]; they still count.
+    pub fn settle_refusals(&self) -> Result<(), Error> {
+        let (now, time) = (Instant::now(), self.clock.now());
+        for gate in [&self.strangers.connections, &self.strangers.enrolments] {
+            gate.settle(&self.journal, now, time)?;
+        }
+        Ok(())
+    }
+
     /// Replaces the server's certificate when it is due.
     ///
     /// # Errors
@@ -250,6 +277,9 @@ impl Vault {
     /// # Errors
     /// [`Error::Audit`], [`Error::Store`].
     pub fn close(&self) -> Result<(), Error> {
+        for gate in [&self.strangers.connections, &self.strangers.enrolments] {
+            gate.close(&self.journal, self.clock.now())?;
+        }
         let position = self.journal.sync()?;
         let sealed = seal_anchor(&self.barrier, &position)?;
         put_setting(&self.store, ANCHOR_SETTING, sealed.as_bytes().to_vec())
@@ -311,6 +341,10 @@ impl SealedVault {
                     server,
                     clock,
                     store,
+                    strangers: Strangers {
+                        connections: FloodGate::new("connect"),
+                        enrolments: FloodGate::new("enrol"),
+                    },
                     _lock: lock,
                 })
             }
@@ -348,7 +382,7 @@ impl SealedVault {
         }
         let pem = authority_pem(&authority);
         if std::fs::read(self.layout.authority_certificate()).is_ok_and(|present| present != pem.as_bytes()) {
-            replace_file(&self.layout.authority_certificate(), 0o644, pem.as_bytes())?;
+            replace_file(&self.layout.authority_certificate(), 0o600, pem.as_bytes())?;
         }
         if let Some(names) = self.certificate.names_to_renew(now)? {
             let next = ServerCertificate::issue(&authority, &names, now)?;

@@ -6,17 +6,20 @@
 //! - Each line holds the hash of the line before it, and its own. The vault keeps, sealed in its store, a recent
 //!   position of the journal (the anchor), so that a journal which was cut or rewritten is noticed.
 //! - When the journal cannot be written, no key leaves and nothing is changed.
+//! - What strangers cause is bounded ([`FloodGate`]), so that they cannot fill the disk with it.
 //!
 //! The format is in `docs/formats/audit-journal.md`.
 
 mod error;
 mod event;
+mod flood;
 mod journal;
 mod line;
 mod verify;
 
 pub use error::{AuditError, BrokenChain, Fault};
 pub use event::{Actor, Event, Outcome};
+pub use flood::FloodGate;
 pub use journal::{Journal, OnDurable};
 pub use line::Position;
 pub use verify::{Verified, verify};

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Instant;
 
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
@@ -123,7 +124,12 @@ impl Vault {
             let mut event = Event::new(self.clock().now(), Actor::Unknown, "enrol").failed(error.reason());
             event.peer = peer;
             event.object = request.endpoint.parse().ok();
-            self.journal().record(&event).map_err(|error| EnrolError::Failed(error.into()))?;
+            let listed = self.strangers().enrolments.report(self.journal(), Instant::now(), &event);
+            match listed {
+                Ok(true) => tracing::warn!(?peer, reason = error.reason(), "an enrolment was refused"),
+                Ok(false) => {}
+                Err(error) => return Err(EnrolError::Failed(error.into())),
+            }
         }
         result
     }

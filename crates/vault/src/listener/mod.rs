@@ -25,7 +25,7 @@ use tokio_rustls::rustls::ServerConfig;
 
 use crate::Vault;
 use crate::endpoint::Fingerprint;
-use crate::session::{Rejections, Session, not_enrolled_reply};
+use crate::session::{Session, not_enrolled_reply, report_turned_away};
 use connection::{End, Phase};
 use control::{Connections, Registration, Stop};
 
@@ -96,7 +96,6 @@ struct Port {
     tls: TlsAcceptor,
     limits: ListenerLimits,
     connections: Arc<Connections<Fingerprint>>,
-    rejections: Rejections,
 }
 
 /// Serves KMIP on `listener` until `shutdown` says true (or its sender is gone); then lets the requests in hand finish.
@@ -117,13 +116,8 @@ pub async fn run(
     let refused = AtomicU64::new(0);
     let mut revocations = vault.identities().revocations();
     let connections = Connections::new();
-    let port = Arc::new(Port {
-        vault,
-        tls: TlsAcceptor::from(tls),
-        limits,
-        connections: Arc::clone(&connections),
-        rejections: Rejections::default(),
-    });
+    let port =
+        Arc::new(Port { vault, tls: TlsAcceptor::from(tls), limits, connections: Arc::clone(&connections) });
     let mut tasks = JoinSet::new();
     tracing::info!(%address, "KMIP port is open");
     while !*shutdown.borrow_and_update() {
@@ -203,7 +197,7 @@ impl Port {
         };
         let certificate = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first());
         let Some(certificate) = certificate.map(|der| Fingerprint::of(der)) else {
-            self.rejections.report(&self.vault, peer, "no client certificate");
+            report_turned_away(&self.vault, peer, "no client certificate");
             return;
         };
         // Registered before the identity is asked for, so that a revocation in between still ends the connection.
@@ -211,7 +205,7 @@ impl Port {
         let Some(mut session) =
             Session::open(Arc::clone(&self.vault), certificate, peer, self.limits.messages)
         else {
-            self.rejections.report(&self.vault, peer, "its certificate belongs to no enrolled endpoint");
+            report_turned_away(&self.vault, peer, "its certificate belongs to no enrolled endpoint");
             connection::turn_away(&mut stream, not_enrolled_reply(&self.vault), self.limits.deadlines.reply)
                 .await;
             return;
@@ -233,7 +227,7 @@ impl Port {
             io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => {
                 tracing::debug!(%peer, %error, "connection ended within the TLS handshake");
             }
-            _ => self.rejections.report(&self.vault, peer, &format!("TLS: {error}")),
+            _ => report_turned_away(&self.vault, peer, &format!("TLS: {error}")),
         }
     }
 }

@@ -27,6 +27,7 @@ use self::address::Bound;
 use self::state::Server;
 use crate::Vault;
 use crate::admin::{self, AdminPort};
+use crate::audit::FloodGate;
 use crate::ca;
 use crate::clock::Clock;
 use crate::config::Config;
@@ -103,6 +104,7 @@ async fn run(server: Server, stopping: watch::Receiver<bool>) -> Result<(), Serv
     let admin = tokio::spawn(admin::run(admin_port, admin, admin_tls, stopping.clone()));
     let kmip = tokio::spawn(serve_kmip(shared.vault(), kmip, shared.config().clone(), stopping.clone()));
     let renewal = tokio::spawn(renew(shared.vault()));
+    let settling = tokio::spawn(settle_refusals(shared.vault()));
 
     let mut stop = stopping;
     while !*stop.borrow_and_update() {
@@ -123,6 +125,7 @@ async fn run(server: Server, stopping: watch::Receiver<bool>) -> Result<(), Serv
     process::notify_stopping();
     tracing::info!("stopping: requests in hand are finished first");
     renewal.abort();
+    settling.abort();
     let served = kmip.await;
     let _ = admin.await;
     let closed = shared.close().await;
@@ -169,6 +172,21 @@ async fn renew(mut vault: watch::Receiver<Option<Arc<Vault>>>) {
             Ok(Ok(())) => {}
             Ok(Err(error)) => tracing::error!(%error, "the server's certificate could not be renewed"),
             Err(error) => tracing::error!(%error, "the server's certificate could not be renewed"),
+        }
+    }
+}
+
+/// Journals each minute how many strangers were refused beyond those that have entries of their own.
+async fn settle_refusals(mut vault: watch::Receiver<Option<Arc<Vault>>>) {
+    let Some(vault) = vault.wait_for(Option::is_some).await.ok().and_then(|vault| vault.clone()) else {
+        return;
+    };
+    let mut interval = tokio::time::interval(FloodGate::WINDOW);
+    loop {
+        interval.tick().await;
+        if let Err(error) = vault.settle_refusals() {
+            // The journal has said so itself.
+            tracing::debug!(%error, "refusals could not be counted in the journal");
         }
     }
 }

@@ -27,7 +27,7 @@ use crate::listener::connection::{HEADER_BYTES, Reply, Responder};
 use crate::operations::{Context, Fault, VERSIONS, batch};
 use crate::policy::Policy;
 
-pub(crate) use refusal::{Rejections, not_enrolled_reply};
+pub(crate) use refusal::{not_enrolled_reply, report_turned_away};
 
 /// Clocks differ. A Time Stamp that is further off than this is worth a line in the log, and no more (seconds).
 const CLOCK_SKEW_SECONDS: u64 = 300;
@@ -129,7 +129,8 @@ impl Session {
             .from_peer(self.peer)
             .failed(format!("{}: {fault}", fault.reason()));
         if let Err(error) = self.vault.journal().record(&event) {
-            tracing::error!(%error, "a refused request could not be journaled");
+            // The journal has said so itself.
+            tracing::debug!(%error, "a refused request could not be journaled");
         }
     }
 }
