@@ -18,6 +18,15 @@ pub enum AuditError {
         /// The system's words.
         detail: String,
     },
+    /// What reached the disk is not known, so nothing more is written until the journal is opened anew.
+    Lasting {
+        /// What was being done.
+        doing: &'static str,
+        /// The journal.
+        path: PathBuf,
+        /// The system's words.
+        detail: String,
+    },
     /// Entries of changes that were made wait to be written.
     Backlog {
         /// How many changes.
@@ -110,6 +119,12 @@ impl fmt::Display for AuditError {
                     path.display()
                 )
             }
+            Self::Lasting { doing, path, detail } => write!(
+                f,
+                "{doing} the audit journal {} failed ({detail}); no key leaves any more: check the disk, then restart \
+                 the vault",
+                path.display()
+            ),
             Self::Backlog { changes } => {
                 write!(f, "the audit journal lacks the entries of {changes} changes; free space on its disk")
             }

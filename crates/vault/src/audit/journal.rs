@@ -40,6 +40,8 @@ struct State {
     backlog: Vec<(ChangeNumber, Vec<u8>)>,
     /// Why the journal cannot be used any more, until the vault is restarted.
     broken: Option<AuditBreak>,
+    /// Whether the last write failed. Said once, and once more when writing works again.
+    failing: bool,
     closing: bool,
     /// An entry is put together here.
     body: Vec<u8>,
@@ -51,9 +53,11 @@ struct State {
 #[derive(Clone, Debug)]
 enum AuditBreak {
     /// What reached the disk is unknown.
-    Sync(io::ErrorKind, String),
+    Sync(String),
     /// The file is not where it was.
     Replaced,
+    /// A write failed half-way, and what it left could not be taken back.
+    Torn(String),
 }
 
 impl Journal {
@@ -97,6 +101,7 @@ impl Journal {
                 durable: tail.position.seq,
                 backlog: Vec::new(),
                 broken: None,
+                failing: false,
                 closing: false,
                 body: Vec::with_capacity(512),
                 line: Vec::with_capacity(1024),
@@ -145,12 +150,14 @@ impl Journal {
         let state = &mut *guard;
         self.shared.usable(state)?;
         // Both buffers live in the state, so that an entry costs no allocation.
-        let State { position, body, line, .. } = state;
-        body.clear();
+        let mut line = std::mem::take(&mut state.line);
         line.clear();
-        event.write_body(body);
-        let next = position.write_line(line, None, body);
-        self.shared.append(line, position.end)?;
+        state.body.clear();
+        event.write_body(&mut state.body);
+        let next = state.position.write_line(&mut line, None, &state.body);
+        let written = self.shared.append(state, &line);
+        state.line = line;
+        written?;
         self.shared.advanced(state, next);
         Ok(())
     }
@@ -177,7 +184,9 @@ impl Journal {
     /// # Errors
     /// [`AuditError`].
     pub fn sync(&self) -> Result<Position, AuditError> {
-        self.shared.sync_once()
+        let position = self.shared.sync_once()?;
+        self.shared.usable(&mut self.shared.lock())?;
+        Ok(position)
     }
 
     /// The journal's file.
@@ -201,20 +210,24 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether no lasting failure has happened.
+    fn unbroken(&self, state: &State) -> Result<(), AuditError> {
+        let lasting = |doing, detail: &str| AuditError::Lasting {
+            doing,
+            path: self.path.clone(),
+            detail: detail.to_owned(),
+        };
+        match &state.broken {
+            None => Ok(()),
+            Some(AuditBreak::Replaced) => Err(AuditError::Replaced { path: self.path.clone() }),
+            Some(AuditBreak::Sync(detail)) => Err(lasting("syncing", detail)),
+            Some(AuditBreak::Torn(detail)) => Err(lasting("writing", detail)),
+        }
+    }
+
     /// Tries to write the backlog first: a journal whose disk has room again heals by itself.
     fn usable(&self, state: &mut State) -> Result<(), AuditError> {
-        match &state.broken {
-            Some(AuditBreak::Replaced) => return Err(AuditError::Replaced { path: self.path.clone() }),
-            Some(AuditBreak::Sync(kind, detail)) => {
-                return Err(AuditError::Io {
-                    doing: "syncing",
-                    path: self.path.clone(),
-                    kind: *kind,
-                    detail: detail.clone(),
-                });
-            }
-            None => {}
-        }
+        self.unbroken(state)?;
         while !state.backlog.is_empty() {
             let (change, bodies) = state.backlog.remove(0);
             if self.append_change(state, change, &bodies).is_err() {
@@ -236,20 +249,38 @@ impl Shared {
         for body in bodies.split(|&byte| byte == b'\n') {
             next = next.write_line(&mut lines, Some(change), body);
         }
-        self.append(&lines, state.position.end)?;
+        self.append(state, &lines)?;
         self.advanced(state, next);
         Ok(())
     }
 
     /// One write. When it fails half-way, what it left is taken back, so that the next line does not follow a torn one.
-    fn append(&self, lines: &[u8], end: u64) -> Result<(), AuditError> {
+    fn append(&self, state: &mut State, lines: &[u8]) -> Result<(), AuditError> {
         let mut file = &self.file;
-        file.write_all(lines).map_err(|error| {
-            if let Err(error) = self.file.set_len(end) {
-                tracing::error!(%error, "a torn line could not be taken back from the audit journal");
+        let Err(error) = file.write_all(lines) else {
+            if std::mem::take(&mut state.failing) {
+                tracing::info!(journal = %self.path.display(), "the audit journal can be written again");
             }
-            AuditError::io("writing", &self.path, &error)
-        })
+            return Ok(());
+        };
+        let fault = AuditError::io("writing", &self.path, &error);
+        if !std::mem::replace(&mut state.failing, true) {
+            tracing::error!(
+                journal = %self.path.display(),
+                error = %fault,
+                "requests are refused while the audit journal cannot be written; the vault goes on by itself when it can"
+            );
+        }
+        if let Err(error) = self.file.set_len(state.position.end) {
+            // The next start repairs a torn last line; a line after it would make it a break in the chain.
+            tracing::error!(
+                journal = %self.path.display(),
+                %error,
+                "a torn line could not be taken back: requests are refused until the vault is restarted"
+            );
+            state.broken = Some(AuditBreak::Torn(error.to_string()));
+        }
+        Err(fault)
     }
 
     fn advanced(&self, state: &mut State, next: Position) {
@@ -288,10 +319,13 @@ impl Shared {
         }
     }
 
+    /// Makes what is written durable, also when a backlog cannot be written.
     fn sync_once(&self) -> Result<Position, AuditError> {
         let position = {
             let mut state = self.lock();
-            self.usable(&mut state)?;
+            self.unbroken(&state)?;
+            // Whoever needs the backlog in the journal asks `usable` for its answer.
+            let _ = self.usable(&mut state);
             state.position
         };
         let synced = self.file.sync_data();
@@ -307,12 +341,12 @@ impl Shared {
             }
             Ok(()) => {
                 state.broken = Some(AuditBreak::Replaced);
-                self.usable(&mut state).map(|()| position)
+                self.unbroken(&state).map(|()| position)
             }
             Err(error) => {
                 // After a failed sync the kernel may forget the dirty pages: trying again would lie.
-                state.broken = Some(AuditBreak::Sync(error.kind(), error.to_string()));
-                self.usable(&mut state).map(|()| position)
+                state.broken = Some(AuditBreak::Sync(error.to_string()));
+                self.unbroken(&state).map(|()| position)
             }
         }
     }

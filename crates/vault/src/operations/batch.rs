@@ -96,13 +96,14 @@ async fn run_one(
             Ok(done)
         }
         Err(fault) => {
-            if let Some(error) = fault.inside() {
+            if let Some(error) = fault.inside().filter(|_| !fault.said_at_source()) {
                 tracing::error!(operation = %operation, error, "an operation failed by a fault of the vault");
             }
             let reason = format!("{}: {fault}", fault.reason());
             // The failure is answered even when it cannot be journaled: nothing was released.
             if let Err(error) = context.policy.journal(operation_name(operation), asked, Some(reason)) {
-                tracing::error!(operation = %operation, ?error, "a failed operation could not be journaled");
+                // The journal has said so itself.
+                tracing::debug!(operation = %operation, ?error, "a failed operation could not be journaled");
             }
             Err(fault)
         }

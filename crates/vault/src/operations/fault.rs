@@ -9,7 +9,7 @@ use strongroom_kmip::types::{
 };
 
 use crate::objects::TransitionRefused;
-use crate::store::RecordId;
+use crate::store::{RecordId, StoreCause, StoreError};
 
 /// Why an operation failed. The message of each is written for the person who operates the client.
 #[derive(Debug)]
@@ -175,6 +175,20 @@ impl Fault {
     }
 }
 
+impl Fault {
+    /// Whether the part of the vault that failed says so in the log itself, once for as long as it lasts, so that a line for
+    /// every request would say nothing new.
+    pub(crate) fn said_at_source(&self) -> bool {
+        match self {
+            Self::Vault(crate::Error::Audit(_)) => true,
+            Self::Vault(crate::Error::Store(error)) => {
+                matches!(error.cause, StoreCause::DiskFull | StoreCause::Stopped { .. })
+            }
+            _ => false,
+        }
+    }
+}
+
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -245,6 +259,13 @@ impl fmt::Display for Fault {
             Self::Contended => f.write_str("the object is being changed by others; try again"),
             Self::NotAuthenticated(problem) => f.write_str(problem),
             Self::GeneratorFailed => f.write_str("the vault's random generator failed; no key was made"),
+            Self::Vault(crate::Error::Store(StoreError { cause: StoreCause::DiskFull, .. })) => f.write_str(
+                "the vault's disk is full: nothing was changed; its administrator must free some space, and keys can be \
+                 fetched meanwhile",
+            ),
+            Self::Vault(crate::Error::Audit(_)) => f.write_str(
+                "the vault cannot write its audit journal, so nothing was done; its administrator finds the reason in its log",
+            ),
             // What failed inside is for the vault's own log.
             Self::RecordUnreadable { .. } | Self::Vault(_) => {
                 f.write_str("the vault could not do this; its log says why")

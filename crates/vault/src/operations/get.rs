@@ -39,7 +39,7 @@ pub(super) async fn get(context: &Context<'_>, request: Request) -> Result<Done,
             // Nothing but this note depends on it, so a vault that cannot write still serves, as long as the journal
             // takes the release.
             Err(fault @ (Fault::Vault(_) | Fault::Contended)) => {
-                tracing::warn!(object = %id, ?fault, "that an object was served could not be noted");
+                tracing::debug!(object = %id, ?fault, "that an object was served could not be noted");
             }
             Err(fault) => return Err(fault),
         }

@@ -22,6 +22,11 @@ pub enum StoreCause {
         /// The system's or the engine's words.
         detail: String,
     },
+    /// An earlier read, write or sync error: no change is tried any more until the store is opened anew.
+    Stopped {
+        /// The words of that error.
+        detail: String,
+    },
     /// The file is not a store of ours, or it is damaged.
     Corrupt {
         /// What is wrong with it.
@@ -55,6 +60,10 @@ impl fmt::Display for StoreError {
             StoreCause::Io { detail } => {
                 write!(f, "the disk reported an error ({detail}); check the disk, then restart the vault")
             }
+            StoreCause::Stopped { detail } => write!(
+                f,
+                "it takes no changes since its disk reported an error ({detail}); check the disk, then restart the vault"
+            ),
             StoreCause::Corrupt { detail } => {
                 write!(f, "its file is damaged or not a store ({detail}); restore it from a backup")
             }
