@@ -64,6 +64,8 @@ pub(super) struct Committer {
     journaled: Arc<AtomicU64>,
     /// After a disk error, what is on disk is not known: nothing more is written until the store is opened anew.
     broken: Option<StoreError>,
+    /// Whether the last commit found no space. Said once, and once more when there is space again.
+    full: bool,
 }
 
 /// Why one change of a batch was not made.
@@ -82,7 +84,7 @@ impl From<rusqlite::Error> for Refusal {
 
 impl Committer {
     pub(super) fn new(connection: Connection, jobs: Receiver<Job>, journaled: Arc<AtomicU64>) -> Self {
-        Self { connection, jobs, journaled, broken: None }
+        Self { connection, jobs, journaled, broken: None, full: false }
     }
 
     /// Until the queue is closed.
@@ -105,6 +107,9 @@ impl Committer {
         let mut refused = Vec::new();
         match self.transact(batch, &mut made, &mut refused) {
             Ok(()) => {
+                if std::mem::take(&mut self.full) {
+                    tracing::info!(store = self.connection.path(), "the store's disk has space again");
+                }
                 for Made { number, after, answer } in made {
                     if let Some(after) = after {
                         after(number);
@@ -118,11 +123,8 @@ impl Committer {
             Err(failure) => {
                 // A full disk may have ended the transaction already; a second rollback says so and does nothing.
                 let _ = self.connection.execute_batch("ROLLBACK");
-                if let CommitFailure::Store(error) = &failure
-                    && matches!(error.cause, StoreCause::Io { .. } | StoreCause::Corrupt { .. })
-                {
-                    tracing::error!(%error, "no more changes are made until the vault is restarted");
-                    self.broken = Some(error.clone());
+                if let CommitFailure::Store(error) = &failure {
+                    self.remember(error);
                 }
                 // Even a conflict counts as failed: what it met may have been lost with the transaction.
                 let answers = made.into_iter().map(|made| made.answer);
@@ -130,6 +132,27 @@ impl Committer {
                     let _ = answer.send(Err(failure.clone()));
                 }
             }
+        }
+    }
+
+    /// Draws the consequences of a failure, and tells the administrator once, however many requests meet it.
+    fn remember(&mut self, error: &StoreError) {
+        let store = self.connection.path();
+        match &error.cause {
+            StoreCause::Io { detail } | StoreCause::Corrupt { detail } => {
+                tracing::error!(store, %error, "no more changes are made until the vault is restarted");
+                let detail = detail.clone();
+                self.broken = Some(StoreError { doing: DOING, cause: StoreCause::Stopped { detail } });
+            }
+            StoreCause::DiskFull if !self.full => {
+                self.full = true;
+                tracing::error!(
+                    store,
+                    "no space is left on the store's disk: changes are refused, keys are still served; \
+                     free some space and the vault goes on by itself"
+                );
+            }
+            _ => {}
         }
     }
 

@@ -11,6 +11,9 @@ mod schema;
 #[cfg(test)]
 mod tests;
 
+use std::fs::{self, OpenOptions, Permissions};
+use std::io;
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
@@ -56,6 +59,10 @@ impl SqliteStore {
     /// # Errors
     /// [`StoreError`].
     pub fn open(path: &Path, options: StoreOptions) -> Result<Self, StoreError> {
+        keep_private(path, options).map_err(|error| StoreError {
+            doing: "opening its file",
+            cause: StoreCause::Io { detail: format!("{}: {error}", path.display()) },
+        })?;
         let connection = connect(path, options)?;
         schema::prepare(&connection, options)?;
         let journaled = Arc::new(AtomicU64::new(0));
@@ -215,6 +222,26 @@ impl Drop for SqliteStore {
             let _ = committer.join();
         }
     }
+}
+
+/// Makes the file 0600 before SQLite would make it as the umask says, and takes back what others were given since.
+/// The log and its index get the mode of the main file from SQLite.
+fn keep_private(path: &Path, options: StoreOptions) -> io::Result<()> {
+    if options == StoreOptions::Create {
+        return OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map(drop);
+    }
+    for suffix in ["", "-wal", "-shm"] {
+        let mut file = path.as_os_str().to_owned();
+        file.push(suffix);
+        match fs::metadata(&file) {
+            Ok(found) if found.permissions().mode() & 0o077 != 0 => {
+                fs::set_permissions(&file, Permissions::from_mode(0o600))?;
+            }
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 fn connect(path: &Path, options: StoreOptions) -> Result<Connection, StoreError> {

@@ -89,7 +89,7 @@ fn a_file_of_something_else_is_not_opened() {
     assert!(matches!(cause(&path), StoreCause::Io { .. }), "no file");
     Connection::open(&path).unwrap().execute_batch("CREATE TABLE t (a)").unwrap();
     assert!(matches!(cause(&path), StoreCause::Corrupt { .. }), "another database");
-    std::fs::write(&path, vec![b'x'; 8192]).unwrap();
+    fs::write(&path, vec![b'x'; 8192]).unwrap();
     assert!(matches!(cause(&path), StoreCause::Corrupt { .. }), "not a database");
 }
 
