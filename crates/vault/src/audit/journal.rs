@@ -16,6 +16,9 @@ use crate::store::ChangeNumber;
 /// An entry is durable within twice this: one interval waiting, one for the disk.
 const SYNC_INTERVAL: Duration = Duration::from_millis(40);
 
+/// What still fits into the last block of a file on a full disk. Only when more than that was written is there space again.
+const BLOCK_BYTES: usize = 4096;
+
 /// Called, on the journal's own thread, with each position up to which the journal is durable.
 pub type OnDurable = Box<dyn Fn(&Position) + Send>;
 
@@ -40,8 +43,8 @@ struct State {
     backlog: Vec<(ChangeNumber, Vec<u8>)>,
     /// Why the journal cannot be used any more, until the vault is restarted.
     broken: Option<AuditBreak>,
-    /// Whether the last write failed. Said once, and once more when writing works again.
-    failing: bool,
+    /// While writes fail: bytes written since the last that did. Said once, and once more when writing works again.
+    failing: Option<usize>,
     closing: bool,
     /// An entry is put together here.
     body: Vec<u8>,
@@ -101,7 +104,7 @@ impl Journal {
                 durable: tail.position.seq,
                 backlog: Vec::new(),
                 broken: None,
-                failing: false,
+                failing: None,
                 closing: false,
                 body: Vec::with_capacity(512),
                 line: Vec::with_capacity(1024),
@@ -258,13 +261,17 @@ impl Shared {
     fn append(&self, state: &mut State, lines: &[u8]) -> Result<(), AuditError> {
         let mut file = &self.file;
         let Err(error) = file.write_all(lines) else {
-            if std::mem::take(&mut state.failing) {
-                tracing::info!(journal = %self.path.display(), "the audit journal can be written again");
+            if let Some(since) = &mut state.failing {
+                *since += lines.len();
+                if *since > BLOCK_BYTES {
+                    state.failing = None;
+                    tracing::info!(journal = %self.path.display(), "the audit journal can be written again");
+                }
             }
             return Ok(());
         };
         let fault = AuditError::io("writing", &self.path, &error);
-        if !std::mem::replace(&mut state.failing, true) {
+        if state.failing.replace(0).is_none() {
             tracing::error!(
                 journal = %self.path.display(),
                 error = %fault,
