@@ -1,13 +1,15 @@
 """Creates keys over several connections and keeps a ledger, so that a server can be killed meanwhile and judged later.
 
     ledger.py create HOST PORT CA CERTIFICATE KEY LEDGER CONNECTIONS COUNT
-    ledger.py verify HOST PORT CA CERTIFICATE KEY LEDGER
+    ledger.py verify HOST PORT CA CERTIFICATE KEY LEDGER REFUSED
 
 "create" appends "try NAME" before each Create and "ack NAME IDENTIFIER" after the server has acknowledged it. A connection
-that breaks ends its share of the work; the program still ends with 0, because that is what is being tried.
+that breaks ends its share of the work; the program still ends with 0, because that is what is being tried. A refusal is noted
+as "refused NAME REASON", and the work goes on.
 
 "verify" checks that every acknowledged key is there, readable and complete, and that a key whose answer was lost is either
-complete or absent. It prints what it found and ends with 1 when something is missing or half-written.
+complete or absent. REFUSED says how a refused key is judged: "never" (a refusal is a fault), "absent" (it must not exist) or
+"open" (like a lost answer). It prints what it found and ends with 1 when something is missing or half-written.
 
 The client is PyKMIP's own. The ledger shares no code with the server and sees only the wire.
 """
@@ -50,12 +52,14 @@ def create(server, ledger_path, connections, count):
                     for number in range(worker, count, connections):
                         name = "ledger-%s-%d" % (run, number)
                         note("try " + name)
-                        identifier = client.create(enums.CryptographicAlgorithm.AES, BITS, name=name,
-                                                   cryptographic_usage_mask=MASKS)
+                        try:
+                            identifier = client.create(enums.CryptographicAlgorithm.AES, BITS, name=name,
+                                                       cryptographic_usage_mask=MASKS)
+                        except pie_exceptions.KmipOperationFailure as refusal:
+                            # The server answered, and not with a key: never what a kill looks like.
+                            note("refused %s %s" % (name, str(refusal).replace("\n", " ")))
+                            continue
                         note("ack %s %s" % (name, identifier))
-            except pie_exceptions.KmipOperationFailure as refusal:
-                # The server answered, and not with a key: never what a kill looks like.
-                note("refused %d %s" % (worker, str(refusal).replace("\n", " ")))
             except Exception as error:
                 note("broken %d %s" % (worker, type(error).__name__))
 
@@ -67,8 +71,8 @@ def create(server, ledger_path, connections, count):
 
 
 def read(ledger_path):
-    """({name: identifier} acknowledged, {name} tried, [refusals])"""
-    acknowledged, tried, refused = {}, set(), []
+    """({name: identifier} acknowledged, {name} tried, {name: line} refused)"""
+    acknowledged, tried, refused = {}, set(), {}
     with open(ledger_path) as ledger:
         for line in ledger:
             words = line.split()
@@ -77,7 +81,7 @@ def read(ledger_path):
             elif words[0] == "ack":
                 acknowledged[words[1]] = words[2]
             elif words[0] == "refused":
-                refused.append(line.strip())
+                refused[words[1]] = line.strip()
     return acknowledged, tried, refused
 
 
@@ -100,10 +104,10 @@ def faults_of(client, name, identifier):
     return ""
 
 
-def verify(server, ledger_path):
+def verify(server, ledger_path, judgement):
     acknowledged, tried, refused = read(ledger_path)
     factory = AttributeFactory()
-    faults = list(refused)
+    faults = list(refused.values()) if judgement == "never" else []
     late = 0
     with server.connect() as client:
         for name in sorted(tried):
@@ -116,6 +120,8 @@ def verify(server, ledger_path):
             elif len(found) > 1:
                 faults.append("%s exists %d times" % (name, len(found)))
                 continue
+            elif found and name in refused and judgement == "absent":
+                faults.append("%s was refused and exists" % name)
             elif found:
                 late += 1
             for identifier in found:
@@ -124,8 +130,8 @@ def verify(server, ledger_path):
                     faults.append("%s (%s) %s" % (name, identifier, fault))
     for fault in faults:
         print("FAULT " + fault)
-    print("%d acknowledged, %d made without an answer, %d never made, %d faults" % (
-        len(acknowledged), late, len(tried) - len(acknowledged) - late, len(faults)))
+    print("%d acknowledged, %d refused, %d made without an acknowledgement, %d never made, %d faults" % (
+        len(acknowledged), len(refused), late, len(tried) - len(acknowledged) - late, len(faults)))
     return 1 if faults else 0
 
 
@@ -137,7 +143,7 @@ def main():
     if mode == "create":
         create(server, ledger, int(sys.argv[8]), int(sys.argv[9]))
         return 0
-    return verify(server, ledger)
+    return verify(server, ledger, sys.argv[8])
 
 
 if __name__ == "__main__":

@@ -9,6 +9,8 @@
 
 pub mod built;
 pub mod certificates;
+pub mod disk;
+pub mod faults;
 pub mod folder;
 pub mod mariadb;
 pub mod port;

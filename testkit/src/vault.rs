@@ -25,9 +25,25 @@ pub fn strongroom<A: AsRef<OsStr>>(args: impl IntoIterator<Item = A>) -> Output 
 }
 
 fn run<A: AsRef<OsStr>>(args: impl IntoIterator<Item = A>, env: &[(OsString, OsString)]) -> Output {
+    run_through(&[], args, env)
+}
+
+fn run_through<A: AsRef<OsStr>>(
+    through: &[OsString],
+    args: impl IntoIterator<Item = A>,
+    env: &[(OsString, OsString)],
+) -> Output {
     let program = built::strongroom();
     let env = env.iter().map(|(name, value)| (name, value));
-    match Command::new(&program).args(args).envs(env).stdin(Stdio::null()).output() {
+    let mut command = match through.split_first() {
+        Some((first, rest)) => {
+            let mut command = Command::new(first);
+            command.args(rest).arg(&program);
+            command
+        }
+        None => Command::new(&program),
+    };
+    match command.args(args).envs(env).stdin(Stdio::null()).output() {
         Ok(output) => output,
         Err(error) => panic!("{} cannot be run: {error}", program.display()),
     }
@@ -62,6 +78,8 @@ pub struct Options {
     pub init: Vec<OsString>,
     /// Further arguments of `vault serve`.
     pub serve: Vec<OsString>,
+    /// Words before the command line of both: a program that runs them, such as `strace` or a shell, and its arguments.
+    pub through: Vec<OsString>,
     /// Environment of both, such as `CREDENTIALS_DIRECTORY` for a passphrase.
     pub env: Vec<(OsString, OsString)>,
     /// The KMIP addresses of the other vaults of this cluster, for tokens and endpoint directories.
@@ -116,7 +134,8 @@ impl Vault {
             args.extend(["--file-slot".into(), vault.file_slot().into()]);
         }
         args.extend(vault.options.init.iter().cloned());
-        run_ok(&args, &vault.options.env);
+        let made = run_through(&vault.options.through, &args, &vault.options.env);
+        assert!(made.status.success(), "the vault cannot be made: {}", String::from_utf8_lossy(&made.stderr));
         vault
     }
 
@@ -153,7 +172,17 @@ impl Vault {
     /// # Panics
     /// With its output, when it ends or does not listen within 30 seconds.
     pub fn restart(&mut self) {
-        self.serve(self.kmip.address());
+        if let Err(said) = self.try_restart() {
+            panic!("{said}");
+        }
+    }
+
+    /// Like [`Vault::restart`] for a vault that may fail to.
+    ///
+    /// # Errors
+    /// What it said, when it ends or does not listen within 30 seconds.
+    pub fn try_restart(&mut self) -> Result<(), String> {
+        self.serve(self.kmip.address())
     }
 
     /// Like [`Vault::restart`] for a vault that starts sealed: waits for the port that serves health and enrolment.
@@ -161,12 +190,17 @@ impl Vault {
     /// # Panics
     /// With its output, when it ends or does not listen within 30 seconds.
     pub fn restart_sealed(&mut self) {
-        self.serve(self.admin.address());
+        if let Err(said) = self.serve(self.admin.address()) {
+            panic!("{said}");
+        }
     }
 
-    fn serve(&mut self, until: SocketAddr) {
+    fn serve(&mut self, until: SocketAddr) -> Result<(), String> {
         self.stop();
-        let mut launch = Launch::new(built::strongroom(), self.scratch.path().join("log"))
+        let mut words = self.options.through.iter().cloned().chain([built::strongroom().into()]);
+        let program = words.next().unwrap_or_default();
+        let mut launch = Launch::new(program, self.scratch.path().join("log"))
+            .args(words)
             .args(["vault", "serve", "--dir"])
             .arg(self.dir())
             .arg("--kmip")
@@ -194,9 +228,10 @@ impl Vault {
             TcpStream::connect(until).is_ok().then_some(true)
         });
         if listens != Some(true) {
-            panic!("the vault does not listen on {until}; it said:\n{}", process.log());
+            return Err(format!("the vault does not listen on {until}; it said:\n{}", process.log()));
         }
         self.process = Some(process);
+        Ok(())
     }
 
     /// Registers an endpoint and returns its one-time token.

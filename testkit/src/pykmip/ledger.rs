@@ -13,6 +13,27 @@ use crate::process::{Launch, Process, wait_until};
 
 const END_LIMIT: Duration = Duration::from_secs(120);
 
+/// How a refused Create is judged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refused {
+    /// There must be none.
+    Never,
+    /// The key must be absent.
+    Absent,
+    /// The key may be there, complete, as when an answer is lost.
+    Open,
+}
+
+impl Refused {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Never => "never",
+            Self::Absent => "absent",
+            Self::Open => "open",
+        }
+    }
+}
+
 /// A ledger, and the clients that write it.
 pub struct Ledger {
     installation: Installation,
@@ -84,14 +105,32 @@ impl Ledger {
             .unwrap_or_default()
     }
 
+    /// The identifiers of the acknowledged keys.
+    #[must_use]
+    pub fn identifiers(&self) -> Vec<String> {
+        self.lines("ack ").into_iter().filter_map(|line| line.split(' ').nth(2).map(str::to_owned)).collect()
+    }
+
+    /// What the server said where it refused to make a key, one line each.
+    #[must_use]
+    pub fn refusals(&self) -> Vec<String> {
+        self.lines("refused ")
+    }
+
+    fn lines(&self, kind: &str) -> Vec<String> {
+        let text = fs::read_to_string(self.file()).unwrap_or_default();
+        text.lines().filter(|line| line.starts_with(kind)).map(str::to_owned).collect()
+    }
+
     /// Compares the ledger with what the server has now. The last line of the output counts.
     ///
     /// # Errors
     /// Only when PyKMIP cannot be had.
-    pub fn verify(&self, client: &Client) -> Result<ScriptRun, Unavailable> {
+    pub fn verify(&self, client: &Client, refused: Refused) -> Result<ScriptRun, Unavailable> {
         let mut args: Vec<OsString> = vec!["verify".into()];
         args.extend(client.args());
         args.push(self.file().into());
+        args.push(refused.word().into());
         client_script(&self.program(), args)
     }
 

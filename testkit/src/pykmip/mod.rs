@@ -10,7 +10,7 @@ mod server;
 
 pub use client::Client;
 pub use install::{Installation, RELEASE, installation};
-pub use ledger::Ledger;
+pub use ledger::{Ledger, Refused};
 pub use server::Server;
 
 use std::ffi::OsString;

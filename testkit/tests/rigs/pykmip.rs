@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use strongroom_testkit::certificates::Certificates;
 use strongroom_testkit::folder::Scratch;
 use strongroom_testkit::need;
-use strongroom_testkit::pykmip::{self, Client, Ledger, Server};
+use strongroom_testkit::pykmip::{self, Client, Ledger, Refused, Server};
 
 /// Proves the script that the vault is judged by: PyKMIP's client must agree with PyKMIP's server.
 #[test]
@@ -71,12 +71,12 @@ fn the_ledger_finds_every_acknowledged_key_after_a_kill_and_misses_none_that_is_
     ledger.wait();
     let acknowledged = ledger.acknowledged();
     server.restart();
-    let run = need!(ledger.verify(&client));
+    let run = need!(ledger.verify(&client, Refused::Never));
     assert!(run.success, "{}", run.output);
     assert!(run.output.starts_with(&format!("{acknowledged} acknowledged, ")), "{}", run.output);
 
     let other = need!(Server::start(&certificates));
-    let run = need!(ledger.verify(&Client::with(&certificates, other.address())));
+    let run = need!(ledger.verify(&Client::with(&certificates, other.address()), Refused::Never));
     assert!(!run.success, "{}", run.output);
     assert!(run.output.ends_with(&format!(" {acknowledged} faults\n")), "{}", run.output);
 }
