@@ -9,8 +9,10 @@ use crate::process::run;
 use crate::{Unavailable, folder};
 
 const WHAT: &str = "MariaDB";
-/// Two packages hold what is needed: the server and its messages, and the stock plugins.
-const PACKAGES: [&str; 2] = ["mariadb-server-core", "mariadb-server"];
+/// What is needed: the server and its messages, the stock plugins, and the backup program.
+const PACKAGES: [&str; 3] = ["mariadb-server-core", "mariadb-server", "mariadb-backup"];
+/// Where they are unpacked; another name for another set of packages.
+const UNPACKED: &str = "debian-with-backup";
 
 /// A `mariadbd` that can be run from where it is.
 #[derive(Debug, Clone)]
@@ -107,7 +109,7 @@ pub fn installation() -> Result<Installation, Unavailable> {
     if let Ok(found) = Installation::at(Path::new("/usr"), Vec::new()) {
         return Ok(found);
     }
-    let home = folder::once("mariadb", "debian", unpack)?;
+    let home = folder::once("mariadb", UNPACKED, unpack)?;
     Installation::at(&home.join("usr"), library_folders(&home))
 }
 
@@ -140,9 +142,12 @@ fn unpack(home: &Path) -> Result<(), Unavailable> {
     let apt = Apt { home: home.to_path_buf() };
     let mut unpacked: BTreeSet<String> = PACKAGES.iter().map(ToString::to_string).collect();
     apt.download_and_unpack(&unpacked)?;
-    let program = home.join("usr/sbin/mariadbd");
+    let programs = ["usr/sbin/mariadbd", "usr/bin/mariadb-backup"].map(|program| home.join(program));
     for _ in 0..5 {
-        let missing = missing_libraries(&program, home)?;
+        let mut missing = Vec::new();
+        for program in &programs {
+            missing.extend(missing_libraries(program, home)?);
+        }
         if missing.is_empty() {
             // Private package lists are ten times the size of the server.
             let _ = fs::remove_dir_all(apt.private_state());

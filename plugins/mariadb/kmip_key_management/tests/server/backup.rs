@@ -15,8 +15,12 @@ fn program(server: &Server) -> Option<PathBuf> {
     named.into_iter().chain([beside, "/usr/bin/mariadb-backup".into()]).find(|path| path.is_file())
 }
 
-fn run(program: &Path, args: &[String]) -> String {
-    let output = Command::new(program).args(args).output().expect("mariadb-backup runs");
+fn run(program: &Path, libraries: Option<&str>, args: &[String]) -> String {
+    let mut command = Command::new(program);
+    if let Some(libraries) = libraries {
+        command.env("LD_LIBRARY_PATH", libraries);
+    }
+    let output = command.args(args).output().expect("mariadb-backup runs");
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(output.status.success(), "{args:?}\n{said}");
     said
@@ -29,6 +33,8 @@ fn a_backup_taken_across_a_rotation_is_prepared_and_restored() {
     let Some(program) = program(&server) else {
         skip!("mariadb-backup is not installed (Debian: apt-get install mariadb-backup)");
     };
+    let libraries = server.installation().library_path();
+    let run = |args: &[String]| run(&program, libraries.as_deref(), args);
     server.sql("CREATE DATABASE t");
     server.sql("CREATE TABLE t.i (a INT PRIMARY KEY, b VARCHAR(200)) ENGINE=InnoDB");
     server.sql("INSERT INTO t.i SELECT seq, REPEAT('x', 100) FROM t.seq_1_to_2000");
@@ -43,19 +49,16 @@ fn a_backup_taken_across_a_rotation_is_prepared_and_restored() {
     let socket = format!("--socket={}", server.socket().display());
     let datadir = format!("--datadir={}", server.data().display());
     let no_defaults = String::from("--no-defaults");
-    run(
-        &program,
-        &[no_defaults, "--backup".into(), target_dir.clone(), datadir, socket, "--user=root".into()],
-    );
+    run(&[no_defaults, "--backup".into(), target_dir.clone(), datadir, socket, "--user=root".into()]);
     server.stop();
     // The variables of the plugin come from the backup's own configuration file.
     let defaults = format!("--defaults-file={}", dir.join("backup-my.cnf").display());
-    run(&program, &[defaults, "--prepare".into(), target_dir.clone()]);
+    run(&[defaults, "--prepare".into(), target_dir.clone()]);
 
     let data = server.data();
     std::fs::remove_dir_all(&data).expect("the data directory is removed");
     let datadir = format!("--datadir={}", data.display());
-    run(&program, &["--no-defaults".into(), "--copy-back".into(), target_dir, datadir]);
+    run(&["--no-defaults".into(), "--copy-back".into(), target_dir, datadir]);
     server.restart().expect("starts on the restored files");
     assert_eq!(rows(&mut server, "CHECKSUM TABLE t.i EXTENDED"), before);
 }
