@@ -223,3 +223,61 @@ fn a_vault_that_was_tampered_with_does_not_start() {
     let refused = start(&rig.dir, ServeOptions::default()).err().unwrap();
     assert!(matches!(&refused, ServeError::Vault(error) if error.is_integrity()), "{refused}");
 }
+
+#[test]
+fn slow_peers_of_the_admin_port_delay_nobody_and_their_number_is_bounded() {
+    let rig = Rig::with_file_slot();
+    let running = rig.start();
+    let admin = running.listening().admin;
+    let connect = || {
+        let mut socket = TcpStream::connect(admin).unwrap();
+        socket.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+        // The beginning of a ClientHello that never ends.
+        socket.write_all(&[0x16, 0x03, 0x01]).unwrap();
+        socket
+    };
+    let slow: Vec<TcpStream> = (0..200).map(|_| connect()).collect();
+    let asked = Instant::now();
+    assert_eq!(rig.http(admin, "GET /health", "").0, 200);
+    assert!(asked.elapsed() < Duration::from_secs(1), "{:?}", asked.elapsed());
+
+    // Beyond the limit a connection is closed at once.
+    let mut more: Vec<TcpStream> = (0..100).map(|_| connect()).collect();
+    let asked = Instant::now();
+    let ended = more.last_mut().unwrap().read(&mut [0; 1]);
+    assert!(!matches!(ended, Ok(1..)) && asked.elapsed() < Duration::from_secs(4), "{ended:?}");
+    // And when they are gone there is room again.
+    drop((slow, more));
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while TcpStream::connect(admin)
+        .and_then(|mut socket| {
+            socket.set_read_timeout(Some(Duration::from_millis(200)))?;
+            socket.read(&mut [0; 1])
+        })
+        .is_ok()
+    {
+        assert!(Instant::now() < deadline, "the places of closed connections are never free again");
+    }
+    assert_eq!(rig.http(admin, "GET /health", "").0, 200);
+    running.shutdown().unwrap();
+}
+
+#[test]
+fn a_stranger_who_tries_tokens_cannot_make_the_journal_grow() {
+    let rig = Rig::with_file_slot();
+    let running = rig.start();
+    let admin = running.listening().admin;
+    let token = issue(&rig, "db1");
+    let mut body: EnrolRequest = serde_json::from_str(&enrolment(&token)).unwrap();
+    body.endpoint = crate::store::RecordId::random().to_string();
+    let body = serde_json::to_string(&body).unwrap();
+    for _ in 0..40 {
+        assert_eq!(rig.http(admin, "POST /v1/enroll", &body).0, 403);
+    }
+    running.shutdown().unwrap();
+    let journal = std::fs::read_to_string(Layout::new(&rig.dir).journal()).unwrap();
+    let refused: Vec<&str> =
+        journal.lines().filter(|line| line.contains("\"operation\":\"enrol\"")).collect();
+    assert_eq!(refused.len(), 11, "{journal}");
+    assert!(refused[10].contains("\"count\":\"30\""), "{}", refused[10]);
+}

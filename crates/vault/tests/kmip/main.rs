@@ -4,3 +4,4 @@
 mod connections;
 mod port;
 mod requests;
+mod slow;
