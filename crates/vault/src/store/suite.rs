@@ -19,6 +19,7 @@ pub(crate) fn run(fresh: &mut dyn FnMut() -> Arc<dyn Store>) {
     entries_wait_in_the_outbox_until_they_are_journaled(&*fresh());
     what_follows_a_commit_happens_in_order_before_the_answer(&*fresh());
     concurrent_changes_of_one_record_are_made_one_after_the_other(&fresh());
+    who_was_told_of_a_change_never_reads_what_was_there_before(&fresh());
     a_setting_is_what_was_last_put(&*fresh());
 }
 
@@ -241,6 +242,33 @@ fn concurrent_changes_of_one_record_are_made_one_after_the_other(store: &Arc<dyn
     });
     let version = store.read(KIND, id(1)).unwrap().unwrap().version;
     assert_eq!(version, RecordVersion(1 + THREADS * CHANGES));
+}
+
+/// Each reader asks for the record right when a change of it is being answered, over and over.
+fn who_was_told_of_a_change_never_reads_what_was_there_before(store: &Arc<dyn Store>) {
+    const READERS: usize = 4;
+    const CHANGES: u64 = 300;
+    make(&**store, vec![write(1, Expected::Absent, b"")]).unwrap();
+    let told = AtomicU64::new(1);
+    std::thread::scope(|scope| {
+        let writer = Arc::new(scope.spawn(|| {
+            for version in 1..=CHANGES {
+                make(&**store, vec![write(1, Expected::Version(RecordVersion(version)), b"")]).unwrap();
+                told.store(version + 1, Ordering::SeqCst);
+            }
+        }));
+        for _ in 0..READERS {
+            let (writer, told) = (Arc::clone(&writer), &told);
+            scope.spawn(move || {
+                while !writer.is_finished() {
+                    let least = told.load(Ordering::SeqCst);
+                    let version = store.read(KIND, id(1)).unwrap().unwrap().version.0;
+                    assert!(version >= least, "version {version} was read after {least} was answered");
+                }
+            });
+        }
+    });
+    assert_eq!(store.read(KIND, id(1)).unwrap().unwrap().version.0, CHANGES + 1);
 }
 
 fn a_setting_is_what_was_last_put(store: &dyn Store) {

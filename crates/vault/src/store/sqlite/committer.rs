@@ -7,6 +7,7 @@ use std::sync::mpsc::Receiver;
 use rusqlite::{Connection, OptionalExtension as _, params};
 use tokio::sync::oneshot;
 
+use super::cache::{Address, RecordCache};
 use super::fault::{failed, is_duplicate};
 use super::schema;
 use crate::barrier::SetDelta;
@@ -62,6 +63,7 @@ pub(super) struct Committer {
     connection: Connection,
     jobs: Receiver<Job>,
     journaled: Arc<AtomicU64>,
+    cache: Arc<RecordCache>,
     /// After a disk error, what is on disk is not known: nothing more is written until the store is opened anew.
     broken: Option<StoreError>,
     /// Whether the last commit found no space. Said once, and once more when there is space again.
@@ -83,8 +85,13 @@ impl From<rusqlite::Error> for Refusal {
 }
 
 impl Committer {
-    pub(super) fn new(connection: Connection, jobs: Receiver<Job>, journaled: Arc<AtomicU64>) -> Self {
-        Self { connection, jobs, journaled, broken: None, full: false }
+    pub(super) fn new(
+        connection: Connection,
+        jobs: Receiver<Job>,
+        journaled: Arc<AtomicU64>,
+        cache: Arc<RecordCache>,
+    ) -> Self {
+        Self { connection, jobs, journaled, cache, broken: None, full: false }
     }
 
     /// Until the queue is closed.
@@ -105,8 +112,11 @@ impl Committer {
         }
         let mut made = Vec::with_capacity(batch.len());
         let mut refused = Vec::new();
-        match self.transact(batch, &mut made, &mut refused) {
+        let mut written = Vec::new();
+        match self.transact(batch, &mut made, &mut refused, &mut written) {
             Ok(()) => {
+                // Before the first answer: who was told of a change never reads what was there before it.
+                self.cache.committed(&written);
                 if std::mem::take(&mut self.full) {
                     tracing::info!(store = self.connection.path(), "the store's disk has space again");
                 }
@@ -123,6 +133,7 @@ impl Committer {
             Err(failure) => {
                 // A full disk may have ended the transaction already; a second rollback says so and does nothing.
                 let _ = self.connection.execute_batch("ROLLBACK");
+                self.cache.clear();
                 if let CommitFailure::Store(error) = &failure {
                     self.remember(error);
                 }
@@ -156,12 +167,14 @@ impl Committer {
         }
     }
 
-    /// Makes the batch durable, or fails as a whole. Every answer ends up in `made` or `refused`.
+    /// Makes the batch durable, or fails as a whole. Every answer ends up in `made` or `refused`, the address of every
+    /// record written in `written`.
     fn transact(
         &self,
         batch: Vec<Job>,
         made: &mut Vec<Made>,
         refused: &mut Vec<(Answer, Conflict)>,
+        written: &mut Vec<Address>,
     ) -> Result<(), CommitFailure> {
         let store = |error| CommitFailure::Store(failed(DOING)(error));
         let mut lost: Option<StoreError> = None;
@@ -183,6 +196,7 @@ impl Committer {
                             number = next;
                             delta = delta.plus(change.delta);
                             advance = Some(change.advance);
+                            written.extend(change.writes.iter().map(|write| (write.kind, write.id)));
                             made.push(Made { number, after: change.after, answer });
                         }
                         Err(Refusal::Conflict(conflict)) => refused.push((answer, conflict)),

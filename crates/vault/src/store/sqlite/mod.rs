@@ -2,8 +2,9 @@
 //!
 //! Write-ahead log, `synchronous=FULL`: a commit is on disk before it is acknowledged. One thread commits; while it waits
 //! for the disk, further changes queue up and share the next commit. Reads run on the caller's thread, on a
-//! connection of their own, and are never blocked by the committer.
+//! connection of their own, and are never blocked by the committer. Records that were read lately are kept in memory, sealed.
 
+mod cache;
 mod columns;
 mod committer;
 mod fault;
@@ -22,6 +23,7 @@ use std::thread::JoinHandle;
 use rusqlite::types::Value;
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, Row, params, params_from_iter};
 
+use self::cache::RecordCache;
 use self::committer::{Committer, Job};
 use self::fault::failed;
 use super::{
@@ -50,6 +52,7 @@ pub struct SqliteStore {
     idle: Mutex<Vec<Connection>>,
     queue: Option<mpsc::Sender<Job>>,
     committer: Option<JoinHandle<()>>,
+    cache: Arc<RecordCache>,
     journaled: Arc<AtomicU64>,
 }
 
@@ -67,7 +70,8 @@ impl SqliteStore {
         schema::prepare(&connection, options)?;
         let journaled = Arc::new(AtomicU64::new(0));
         let (queue, jobs) = mpsc::channel();
-        let committer = Committer::new(connection, jobs, Arc::clone(&journaled));
+        let cache = Arc::new(RecordCache::new());
+        let committer = Committer::new(connection, jobs, Arc::clone(&journaled), Arc::clone(&cache));
         let committer = std::thread::Builder::new()
             .name("store-commit".to_owned())
             .stack_size(256 * 1024)
@@ -81,6 +85,7 @@ impl SqliteStore {
             idle: Mutex::default(),
             queue: Some(queue),
             committer: Some(committer),
+            cache,
             journaled,
         })
     }
@@ -129,14 +134,22 @@ impl SqliteStore {
 
 impl Store for SqliteStore {
     fn read(&self, kind: RecordKind, id: RecordId) -> Result<Option<SealedRecord>, StoreError> {
-        self.reading("reading a record", |connection| {
+        if let Some(record) = self.cache.get(kind, id) {
+            return Ok(Some(record));
+        }
+        let mark = self.cache.mark();
+        let record = self.reading("reading a record", |connection| {
             connection
                 .prepare_cached(
                     "SELECT kind, id, wallet, version, sequence, sealed FROM records WHERE kind = ?1 AND id = ?2",
                 )?
                 .query_row(params![kind.0, id.0], sealed_record)
                 .optional()
-        })
+        })?;
+        if let Some(record) = &record {
+            self.cache.keep(record, mark);
+        }
+        Ok(record)
     }
 
     fn find(&self, query: &StoreQuery<'_>) -> Result<Vec<SealedRecord>, StoreError> {

@@ -112,7 +112,7 @@ fn a_full_disk_refuses_the_change_and_leaves_the_rest_usable() {
     // SQLite answers a full database as it answers a full disk.
     connection.pragma_update(None, "max_page_count", 24).unwrap();
     let (queue, jobs) = mpsc::channel();
-    let committer = Committer::new(connection, jobs, Arc::default());
+    let committer = Committer::new(connection, jobs, Arc::default(), Arc::new(RecordCache::new()));
     let committer = std::thread::spawn(move || committer.run());
     let commit = |change| {
         let (answer, pending) = PendingCommit::new();
