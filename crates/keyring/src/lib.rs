@@ -2,6 +2,7 @@
 //!
 //! - [`service`]: the keyring service as MySQL has it: keys by id and owner;
 //! - [`versions`]: keys as MariaDB has them: by id and version;
+//! - [`key_file`]: those keys in MariaDB's key file;
 //! - [`backend`]: where the service's keys are kept;
 //! - [`name`]: what keys are called there.
 //!
@@ -11,6 +12,7 @@
 pub mod backend;
 pub mod error;
 pub mod key;
+pub mod key_file;
 pub mod name;
 pub mod service;
 pub mod versions;

@@ -10,6 +10,8 @@ use std::fmt;
 
 use strongroom_secret::KeyMaterial;
 
+use crate::key_file::KeyFileError;
+
 pub use kmip::{ChangeError, DEFAULT_PREFIX, DEFAULT_STEP, KmipVersions, VersionDescription};
 pub use set::{KeySet, Refused};
 
@@ -56,6 +58,12 @@ pub trait VersionedKeys: Send + Sync {
     /// # Errors
     /// [`LoadError`].
     fn version(&self, id: KeyId, version: KeyVersion) -> Result<Option<VersionedKey>, LoadError>;
+
+    /// Where in the back end somebody should look who wants to know why the last answer to [`load`](Self::load) was refused,
+    /// for back ends that have such a place, as a file has lines.
+    fn place(&self, _refused: &Refused) -> Option<String> {
+        None
+    }
 }
 
 /// Why keys could not be loaded. Says nothing about which keys exist.
@@ -73,6 +81,10 @@ pub enum LoadError {
     },
     /// The back end gives less than it gave before.
     Refused(Refused),
+    /// The same, and the place in the back end is known.
+    RefusedAt(Refused, String),
+    /// The key file cannot be read.
+    KeyFile(KeyFileError),
 }
 
 /// Why a key that exists cannot be used.
@@ -135,6 +147,10 @@ impl fmt::Display for LoadError {
             Self::CouldNotAsk(error) => error.fmt(f),
             Self::Unusable { name, fault } => write!(f, "key {name:?} cannot be used: {fault}"),
             Self::Refused(refused) => refused.fmt(f),
+            Self::RefusedAt(refused, place) => {
+                write!(f, "{} at {place}; the keys in use stay as they are", refused.loss())
+            }
+            Self::KeyFile(error) => error.fmt(f),
         }
     }
 }
@@ -143,7 +159,8 @@ impl std::error::Error for LoadError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::CouldNotAsk(error) => Some(error),
-            Self::Refused(refused) => Some(refused),
+            Self::Refused(refused) | Self::RefusedAt(refused, _) => Some(refused),
+            Self::KeyFile(error) => Some(error),
             Self::Unusable { .. } => None,
         }
     }
@@ -152,6 +169,12 @@ impl std::error::Error for LoadError {
 impl From<strongroom_client::Error> for LoadError {
     fn from(error: strongroom_client::Error) -> Self {
         Self::CouldNotAsk(error)
+    }
+}
+
+impl From<KeyFileError> for LoadError {
+    fn from(error: KeyFileError) -> Self {
+        Self::KeyFile(error)
     }
 }
 

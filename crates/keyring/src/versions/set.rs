@@ -146,22 +146,31 @@ impl KeySet {
     }
 }
 
-impl fmt::Display for Refused {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Refused {
+    /// What would be lost, without advice.
+    #[must_use]
+    pub fn loss(&self) -> String {
         match self {
-            Self::KeyDropped(id) => write!(f, "key {id} is gone from the answer")?,
+            Self::KeyDropped(id) => format!("key {id} is gone from the answer"),
             Self::VersionDropped(id, version) => {
-                write!(f, "version {version} of key {id} is gone from the answer")?;
+                format!("version {version} of key {id} is gone from the answer")
             }
             Self::LatestLowered { id, served, offered } => {
-                write!(f, "the latest version of key {id} fell from {served} to {offered}")?;
+                format!("the latest version of key {id} fell from {served} to {offered}")
             }
             Self::BytesChanged(id, version) => {
-                write!(f, "version {version} of key {id} has other bytes than before")?;
+                format!("version {version} of key {id} has other bytes than before")
             }
         }
-        f.write_str(
-            "; the keys in use stay as they are; check that the key server was not replaced or restored from an old backup",
+    }
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{}; the keys in use stay as they are; check that the key server was not replaced or restored from an old backup",
+            self.loss()
         )
     }
 }
