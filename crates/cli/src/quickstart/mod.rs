@@ -50,7 +50,7 @@ fn walk(
     interrupt: &Interrupt,
     steps: &mut Steps,
 ) -> Result<serving::Serving, Error> {
-    let serving = serving::start(dir, interrupt, steps)?;
+    let serving = serving::start(dir, steps)?;
     interrupt.check()?;
     let conf_dir = serving::enrol(&serving, dir, steps)?;
     interrupt.check()?;

@@ -1,10 +1,9 @@
 //! The vault of a quickstart: made or reopened, served in this process, one endpoint enrolled.
 
 use std::fs;
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
 
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
@@ -20,21 +19,17 @@ use strongroom_vault::server::{self, Running, ServeOptions};
 use strongroom_vault::vault::{CreateOptions, NewSlot};
 use zeroize::Zeroizing;
 
-use super::interrupt::Interrupt;
 use crate::command::endpoint::call;
 use crate::command::serve::serve_fault;
 use crate::command::vault::vault_fault;
 use crate::enrolment;
 use crate::error::Error;
-use crate::message::reason;
 use crate::output::{Output, Steps};
 
 /// The endpoint's name in the vault.
 const ENDPOINT: &str = "quickstart";
 /// Any free port of this machine.
 const FREE: &str = "127.0.0.1:0";
-/// How long a port of this process may take to open.
-const OPEN_TIME_MAX: Duration = Duration::from_secs(5);
 
 /// A vault that is served in this process.
 pub(super) struct Serving {
@@ -61,7 +56,7 @@ pub(super) fn vault_dir(dir: &Path) -> PathBuf {
 ///
 /// # Errors
 /// The step that does not hold.
-pub(super) fn start(dir: &Path, interrupt: &Interrupt, steps: &mut Steps) -> Result<Serving, Error> {
+pub(super) fn start(dir: &Path, steps: &mut Steps) -> Result<Serving, Error> {
     let dir = std::path::absolute(dir).map_err(|source| Error::Write { path: dir.into(), source })?;
     let (vault, slot) = (vault_dir(&dir), dir.join("root.key"));
     let known = vault.join("vault.json").exists();
@@ -85,22 +80,9 @@ pub(super) fn start(dir: &Path, interrupt: &Interrupt, steps: &mut Steps) -> Res
             let why = listening.sealed_because.unwrap_or_else(|| "no slot opens it".to_owned());
             return Err(Error::NotHeld { what: format!("the vault is sealed: {why}") });
         }
-        wait_for(listening.kmip, interrupt)?;
         let proof = format!("KMIP on {}, enrolment on {}", listening.kmip, listening.admin);
         Ok((Serving { running, vault: vault.clone() }, proof))
     })
-}
-
-/// The server's handle comes a moment before its KMIP port is open.
-fn wait_for(address: SocketAddr, interrupt: &Interrupt) -> Result<(), Error> {
-    let deadline = Instant::now() + OPEN_TIME_MAX;
-    while let Err(error) = TcpStream::connect_timeout(&address, OPEN_TIME_MAX) {
-        if Instant::now() > deadline {
-            return Err(Error::NotHeld { what: format!("{address} does not open: {}", reason(&error)) });
-        }
-        interrupt.sleep(Duration::from_millis(1))?;
-    }
-    Ok(())
 }
 
 fn make(dir: &Path, vault: &Path, slot: &Path) -> Result<(), Error> {

@@ -1,7 +1,7 @@
-//! The KMIP port: accepts mutual TLS connections and carries whole messages to a [`Session`](crate::session::Session).
+//! The KMIP port: accepts mutual TLS connections and carries whole messages to a session each.
 //!
-//! In reading order: [`run`] accepts; [`connection`] reads and writes within deadlines; [`buffer`] holds what was received;
-//! [`control`] ends connections from outside. Nothing here knows what a message says.
+//! In reading order: [`run`] accepts; `connection` reads and writes within deadlines; `buffer` holds what was received;
+//! `control` ends connections from outside. Nothing here knows what a message says.
 //!
 //! Invariants: nothing is read into memory for a length that has only been announced; every wait has a deadline; a
 //! revoked endpoint's connections end within a second; a reply is one write.

@@ -6,6 +6,7 @@ use jiff::SignedDuration;
 use tokio::net::UnixStream;
 use zeroize::Zeroizing;
 
+use super::ServeError;
 use super::state::{Shared, blocking};
 use crate::Vault;
 use crate::audit::{Actor, Event};
@@ -34,7 +35,10 @@ async fn carry_out(stream: &UnixStream, line: &[u8], shared: &Arc<Shared>) -> Re
         Request::Status => Ok(Response::Status(shared.status())),
         Request::Unseal { passphrase } => {
             let secret = SlotSecret::passphrase(Zeroizing::new(passphrase.as_bytes().to_vec()));
-            shared.unseal(secret).await?;
+            shared.unseal(secret).await.map_err(|fault| match fault {
+                ServeError::Vault(error) => Refusal::from(error),
+                fault => Refusal::new(RefusalKind::Failed, fault.to_string()),
+            })?;
             Ok(Response::Status(shared.status()))
         }
         Request::Stop => {

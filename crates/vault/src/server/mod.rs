@@ -17,14 +17,13 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::{TcpListener, UnixStream};
+use tokio::net::UnixStream;
 use tokio::sync::watch;
 
 pub use self::error::ServeError;
 pub use self::running::{Running, start};
 
-use self::address::Bound;
-use self::state::Server;
+use self::state::{Server, Shared};
 use crate::Vault;
 use crate::admin::{self, AdminPort};
 use crate::audit::FloodGate;
@@ -98,11 +97,11 @@ fn runtime(config: &Config) -> Result<tokio::runtime::Runtime, ServeError> {
 
 /// Runs everything until `stopping` says true.
 async fn run(server: Server, stopping: watch::Receiver<bool>) -> Result<(), ServeError> {
-    let Server { shared, kmip, admin, admin_tls, control } = server;
+    let Server { shared, admin, admin_tls, control } = server;
     let admin_port =
         AdminPort { vault: shared.vault(), certificate_validity: shared.config().certificate_validity() };
     let admin = tokio::spawn(admin::run(admin_port, admin, admin_tls, stopping.clone()));
-    let kmip = tokio::spawn(serve_kmip(shared.vault(), kmip, shared.config().clone(), stopping.clone()));
+    let kmip = tokio::spawn(serve_kmip(Arc::clone(&shared), stopping.clone()));
     let renewal = tokio::spawn(renew(shared.vault()));
     let settling = tokio::spawn(settle_refusals(shared.vault()));
 
@@ -137,26 +136,27 @@ async fn run(server: Server, stopping: watch::Receiver<bool>) -> Result<(), Serv
     }
 }
 
-/// Waits for the vault to be unsealed, then opens the KMIP port.
-async fn serve_kmip(
-    mut vault: watch::Receiver<Option<Arc<Vault>>>,
-    bound: Bound,
-    config: Config,
-    mut stopping: watch::Receiver<bool>,
-) -> Result<(), ServeError> {
+/// Waits for the vault to be unsealed, then serves the KMIP port, which is open from that moment on.
+async fn serve_kmip(shared: Arc<Shared>, mut stopping: watch::Receiver<bool>) -> Result<(), ServeError> {
+    let mut vault = shared.vault();
     let vault = tokio::select! {
+        // A port that could not be opened ends the server, and its fault is to be told.
+        biased;
         unsealed = vault.wait_for(Option::is_some) => match unsealed.ok().and_then(|vault| vault.clone()) {
             Some(vault) => vault,
             None => return Ok(()),
         },
-        _ = stopping.wait_for(|stop| *stop) => return Ok(()),
+        _ = stopping.wait_for(|stop| *stop) => {
+            return shared.take_kmip().map(drop);
+        }
     };
+    let Some(listener) = shared.take_kmip()? else { return Ok(()) };
+    let address = shared.status().kmip;
     let tls = ca::kmip_config(vault.server(), vault.authority().certificate())
         .map_err(|error| ServeError::Vault(error.into()))?;
-    let (name, address) = (bound.name().to_owned(), bound.address());
-    let failed = |source| ServeError::Listen { name, address: address.to_string(), source };
-    let listener: TcpListener = bound.listen(BACKLOG).map_err(failed.clone())?;
-    crate::listener::run(vault, listener, tls, config.listener_limits(), stopping).await.map_err(failed)
+    crate::listener::run(vault, listener, tls, shared.config().listener_limits(), stopping)
+        .await
+        .map_err(|source| ServeError::Listen { name: "kmip".to_owned(), address, source })
 }
 
 /// Keeps the server's certificate from running out under a vault that is never restarted.
@@ -192,7 +192,7 @@ async fn settle_refusals(mut vault: watch::Receiver<Option<Arc<Vault>>>) {
 }
 
 /// Answers one peer of the control socket until it goes.
-async fn answer(mut stream: UnixStream, shared: &Arc<state::Shared>) {
+async fn answer(mut stream: UnixStream, shared: &Arc<Shared>) {
     use tokio::io::AsyncWriteExt as _;
     loop {
         let line = match control::read_line(&mut stream).await {

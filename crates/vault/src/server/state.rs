@@ -20,7 +20,6 @@ use crate::{Error, Vault, ca};
 /// A server whose ports are taken.
 pub(super) struct Server {
     pub(super) shared: Arc<Shared>,
-    pub(super) kmip: Bound,
     pub(super) admin: TcpListener,
     pub(super) admin_tls: Arc<ServerConfig>,
     pub(super) control: UnixListener,
@@ -34,10 +33,23 @@ pub(super) struct Shared {
     sealed_because: Option<String>,
     kmip: std::net::SocketAddr,
     admin: std::net::SocketAddr,
+    kmip_port: std::sync::Mutex<KmipPort>,
     /// The vault while it is sealed.
     sealed: Mutex<Option<SealedVault>>,
     vault: watch::Sender<Option<Arc<Vault>>>,
     stop: Arc<watch::Sender<bool>>,
+}
+
+/// The KMIP port on its way from taken to served.
+enum KmipPort {
+    /// Ours but closed, while the vault is sealed.
+    Bound(Bound),
+    /// Clients may connect; nobody serves them yet.
+    Open(TcpListener),
+    /// It could not be opened: why.
+    Failed(ServeError),
+    /// Who serves it has it.
+    Served,
 }
 
 impl Server {
@@ -92,6 +104,7 @@ impl Server {
             sealed_because: None,
             kmip: kmip_address,
             admin: admin_address,
+            kmip_port: std::sync::Mutex::new(KmipPort::Bound(kmip)),
             sealed: Mutex::new(Some(sealed)),
             vault: watch::Sender::new(None),
             stop,
@@ -100,14 +113,14 @@ impl Server {
             match shared.unseal(secret).await {
                 Ok(()) => {}
                 // A vault that was tampered with does not start: somebody must look.
-                Err(error) if error.is_integrity() => return Err(error.into()),
-                Err(error) => {
+                Err(ServeError::Vault(error)) if !error.is_integrity() => {
                     tracing::error!(%error, "the vault stays sealed");
                     shared.sealed_because = Some(error.to_string());
                 }
+                Err(error) => return Err(error),
             }
         }
-        Ok(Self { shared: Arc::new(shared), kmip, admin, admin_tls, control })
+        Ok(Self { shared: Arc::new(shared), admin, admin_tls, control })
     }
 
     pub(super) fn listening(&self) -> Listening {
@@ -149,24 +162,65 @@ impl Shared {
         self.stop.send_replace(true);
     }
 
-    /// Unseals the vault; nothing happens when it is unsealed already.
-    pub(super) async fn unseal(&self, secret: SlotSecret) -> Result<(), Error> {
+    /// Unseals the vault and opens the KMIP port; nothing happens when it is unsealed already.
+    ///
+    /// # Errors
+    /// [`ServeError::Vault`], and the vault stays sealed. [`ServeError::Listen`], and the server ends: it could serve nobody.
+    pub(super) async fn unseal(&self, secret: SlotSecret) -> Result<(), ServeError> {
         let mut place = self.sealed.lock().await;
         let Some(sealed) = place.take() else { return Ok(()) };
         match blocking(move || sealed.unseal(&secret).map_err(Box::new)).await {
             Ok(Ok(vault)) => {
-                self.status.write().unwrap_or_else(PoisonError::into_inner).state = SealState::Unsealed;
+                // The port is open by the time anybody is told that the vault is unsealed.
+                let opened = self.open_kmip();
+                if opened.is_err() {
+                    self.stop();
+                } else {
+                    self.status.write().unwrap_or_else(PoisonError::into_inner).state = SealState::Unsealed;
+                    process::notify_unsealed(self.kmip);
+                }
                 self.vault.send_replace(Some(Arc::new(vault)));
-                process::notify_unsealed(self.kmip);
-                Ok(())
+                opened
             }
             Ok(Err(failure)) => {
                 let UnsealFailure { sealed, error } = *failure;
                 *place = Some(sealed);
-                Err(error)
+                Err(error.into())
             }
             // The thread panicked, and the vault went with it.
-            Err(_) => Err(Error::Closed),
+            Err(_) => Err(Error::Closed.into()),
+        }
+    }
+
+    fn open_kmip(&self) -> Result<(), ServeError> {
+        let mut port = self.kmip_port.lock().unwrap_or_else(PoisonError::into_inner);
+        let KmipPort::Bound(bound) = std::mem::replace(&mut *port, KmipPort::Served) else { return Ok(()) };
+        let (name, address) = (bound.name(), bound.address());
+        let failed =
+            |source| ServeError::Listen { name: name.to_owned(), address: address.to_string(), source };
+        match bound.listen(BACKLOG) {
+            Ok(listener) => {
+                *port = KmipPort::Open(listener);
+                Ok(())
+            }
+            Err(source) => {
+                // The server ends with it, and who asked for the unsealing is told too.
+                *port = KmipPort::Failed(failed(std::io::Error::new(source.kind(), source.to_string())));
+                Err(failed(source))
+            }
+        }
+    }
+
+    /// The open KMIP port, once, for who serves it; none while the vault is sealed.
+    ///
+    /// # Errors
+    /// [`ServeError::Listen`] when it could not be opened.
+    pub(super) fn take_kmip(&self) -> Result<Option<TcpListener>, ServeError> {
+        let mut port = self.kmip_port.lock().unwrap_or_else(PoisonError::into_inner);
+        match std::mem::replace(&mut *port, KmipPort::Served) {
+            KmipPort::Open(listener) => Ok(Some(listener)),
+            KmipPort::Failed(error) => Err(error),
+            KmipPort::Bound(_) | KmipPort::Served => Ok(None),
         }
     }
 
