@@ -47,7 +47,9 @@ impl Ledger {
     /// # Errors
     /// Only when PyKMIP cannot be had.
     pub fn new() -> Result<Self, Unavailable> {
-        Ok(Self { installation: installation()?, clients: None, scratch: Scratch::new("ledger") })
+        let ledger = Self { installation: installation()?, clients: None, scratch: Scratch::new("ledger") };
+        fs::write(ledger.file(), "").expect("a scratch folder takes a file");
+        Ok(ledger)
     }
 
     /// Begins to create `count` keys over `connections` connections. A broken connection ends its share.
