@@ -320,6 +320,14 @@ impl SealedVault {
         })
     }
 
+    /// Key files of file slots that are not where the vault knows them.
+    pub fn missing_slot_files(&self) -> impl Iterator<Item = &Path> {
+        self.metadata.slots.iter().filter_map(|slot| match &slot.kind {
+            SlotKind::File { path } if !path.exists() => Some(path.as_path()),
+            _ => None,
+        })
+    }
+
     /// Recovers the root key, checks the records and the journal, and gives the vault its keys.
     ///
     /// # Errors

@@ -89,6 +89,15 @@ impl Server {
             Some(secret) => Some(secret),
             None => unseal::secret(&config.unseal, &sealed)?,
         };
+        let sealed_because = match &secret {
+            Some(_) => None,
+            None => sealed.missing_slot_files().next().map(|path| {
+                format!(
+                    "its key file {} is not there; put it back, or start with --file-slot and where it is now",
+                    path.display()
+                )
+            }),
+        };
         let names = sealed.server().names().map_err(|error| ServeError::Vault(error.into()))?;
         let addresses = advertised(&config, &names, kmip_address, admin_address);
         for host in unacceptable(&addresses, &names) {
@@ -101,7 +110,7 @@ impl Server {
             config,
             addresses,
             status: RwLock::new(status),
-            sealed_because: None,
+            sealed_because,
             kmip: kmip_address,
             admin: admin_address,
             kmip_port: std::sync::Mutex::new(KmipPort::Bound(kmip)),

@@ -132,6 +132,20 @@ fn a_sealed_server_says_so_and_opens_with_the_right_passphrase_only() {
 }
 
 #[test]
+fn a_vault_whose_key_file_is_gone_says_which() {
+    let rig = Rig::with_file_slot();
+    let key = rig.dir.parent().unwrap().join("root.key");
+    std::fs::rename(&key, key.with_extension("away")).unwrap();
+    let running = rig.start();
+    assert_eq!(running.listening().state, SealState::Sealed);
+    let why = running.listening().sealed_because.clone().unwrap();
+    assert!(why.contains(&key.display().to_string()) && why.contains("--file-slot"), "{why}");
+    running.shutdown().unwrap();
+    std::fs::rename(key.with_extension("away"), &key).unwrap();
+    assert_eq!(rig.start().listening().state, SealState::Unsealed);
+}
+
+#[test]
 fn an_endpoint_enrols_over_the_admin_port_once() {
     let rig = Rig::with_file_slot();
     let running = rig.start();
