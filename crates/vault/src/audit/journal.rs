@@ -46,8 +46,6 @@ struct State {
     /// While writes fail: bytes written since the last that did. Said once, and once more when writing works again.
     failing: Option<usize>,
     closing: bool,
-    /// An entry is put together here.
-    body: Vec<u8>,
     /// A line is put together here, so that it is one write.
     line: Vec<u8>,
 }
@@ -106,7 +104,6 @@ impl Journal {
                 broken: None,
                 failing: None,
                 closing: false,
-                body: Vec::with_capacity(512),
                 line: Vec::with_capacity(1024),
             }),
             wake: Condvar::new(),
@@ -149,15 +146,16 @@ impl Journal {
     /// # Errors
     /// [`AuditError`]: the entry is not in the journal, and what it describes must not happen.
     pub fn record(&self, event: &Event) -> Result<(), AuditError> {
+        // Before the lock is taken, which every request needs.
+        let mut body = Vec::with_capacity(512);
+        event.write_body(&mut body);
         let mut guard = self.shared.lock();
         let state = &mut *guard;
         self.shared.usable(state)?;
-        // Both buffers live in the state, so that an entry costs no allocation.
+        // The buffer lives in the state, so that a line costs no allocation.
         let mut line = std::mem::take(&mut state.line);
         line.clear();
-        state.body.clear();
-        event.write_body(&mut state.body);
-        let next = state.position.write_line(&mut line, None, &state.body);
+        let next = state.position.write_line(&mut line, None, &body);
         let written = self.shared.append(state, &line);
         state.line = line;
         written?;

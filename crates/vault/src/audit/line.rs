@@ -62,21 +62,25 @@ impl Position {
 
     /// Appends the line that follows this position to `out`, and gives the position after it.
     pub(super) fn write_line(&self, out: &mut Vec<u8>, change: Option<ChangeNumber>, body: &[u8]) -> Self {
-        use std::io::Write as _;
         let from = out.len();
         let seq = self.seq + 1;
         let through = change.map_or(self.through, |change| change.0);
-        // Writing to a vector cannot fail.
-        let _ = write!(out, "{{\"seq\":{seq},\"prev\":\"");
-        push_hex(out, &self.hash);
-        let _ = write!(out, "\",\"through\":{through},");
+        out.extend_from_slice(b"{\"seq\":");
+        push_number(out, seq);
+        out.extend_from_slice(b",\"prev\":\"");
+        out.extend_from_slice(&hex(&self.hash));
+        out.extend_from_slice(b"\",\"through\":");
+        push_number(out, through);
+        out.push(b',');
         if let Some(change) = change {
-            let _ = write!(out, "\"change\":{},", change.0);
+            out.extend_from_slice(b"\"change\":");
+            push_number(out, change.0);
+            out.push(b',');
         }
         out.extend_from_slice(body);
         let hash = hash(&out[from..]);
         out.extend_from_slice(b",\"hash\":\"");
-        push_hex(out, &hash);
+        out.extend_from_slice(&hex(&hash));
         out.extend_from_slice(b"\"}\n");
         Self { seq, start: self.end, end: self.end + (out.len() - from) as u64, hash, through }
     }
@@ -136,12 +140,30 @@ fn hash(content: &[u8]) -> LineHash {
     hash
 }
 
-fn push_hex(out: &mut Vec<u8>, bytes: &[u8]) {
+/// By hand, like the numbers: the journal's lock is held meanwhile, and every release of a key writes a line.
+fn hex(hash: &LineHash) -> [u8; 64] {
     const HEX: &[u8; 16] = b"0123456789abcdef";
-    for byte in bytes {
-        out.push(HEX[usize::from(byte >> 4)]);
-        out.push(HEX[usize::from(byte & 15)]);
+    let mut text = [0; 64];
+    for (digits, byte) in text.chunks_exact_mut(2).zip(hash) {
+        digits[0] = HEX[usize::from(byte >> 4)];
+        digits[1] = HEX[usize::from(byte & 15)];
     }
+    text
+}
+
+/// Appends a number in decimal.
+pub(super) fn push_number(out: &mut Vec<u8>, mut number: u64) {
+    let mut digits = [0; 20];
+    let mut from = digits.len();
+    loop {
+        from -= 1;
+        digits[from] = b'0' + (number % 10) as u8;
+        number /= 10;
+        if number == 0 {
+            break;
+        }
+    }
+    out.extend_from_slice(&digits[from..]);
 }
 
 fn parse_hex(text: &str) -> Option<LineHash> {
@@ -168,6 +190,15 @@ mod tests {
     fn a_position_survives_its_encoding() {
         let position = Position { seq: 1, start: 2, end: 3, hash: [4; 32], through: 5 };
         assert_eq!(Position::decode(&position.encode()), Some(position));
+    }
+
+    #[test]
+    fn numbers_are_written_as_everybody_writes_them() {
+        for number in [0, 9, 10, 1_234_567_890, u64::MAX] {
+            let mut out = Vec::new();
+            push_number(&mut out, number);
+            assert_eq!(out, number.to_string().as_bytes());
+        }
     }
 
     #[test]

@@ -23,10 +23,9 @@ impl RecordId {
         bytes[8] = (bytes[8] & 0x3f) | 0x80;
         Self(bytes)
     }
-}
 
-impl fmt::Display for RecordId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    /// Its ASCII text, without the machinery of formatting: several are written for every request.
+    pub(crate) fn text(&self) -> [u8; 36] {
         const HEX: &[u8; 16] = b"0123456789abcdef";
         let mut text = [b'-'; 36];
         let mut at = 0;
@@ -38,7 +37,13 @@ impl fmt::Display for RecordId {
             text[at + 1] = HEX[usize::from(byte & 15)];
             at += 2;
         }
-        f.write_str(str::from_utf8(&text).map_err(|_| fmt::Error)?)
+        text
+    }
+}
+
+impl fmt::Display for RecordId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(str::from_utf8(&self.text()).map_err(|_| fmt::Error)?)
     }
 }
 
