@@ -31,8 +31,6 @@ use crate::listener::{Deadlines, ListenerLimits};
 pub const KMIP_DEFAULT: &str = "127.0.0.1:5696";
 /// Where enrolment and health are served unless said otherwise.
 pub const ADMIN_DEFAULT: &str = "127.0.0.1:5697";
-/// Threads that serve connections; a Get takes microseconds, so that more would mostly wait.
-const WORKERS_DEFAULT: usize = 2;
 const TOKEN_TTL_DEFAULT_S: u32 = 24 * 60 * 60;
 const CERTIFICATE_DAYS_DEFAULT: u32 = 365;
 
@@ -166,11 +164,6 @@ impl Config {
         self.admin.as_deref().unwrap_or(ADMIN_DEFAULT)
     }
 
-    /// Threads that serve connections, at least one.
-    pub fn workers(&self) -> usize {
-        self.workers.unwrap_or(WORKERS_DEFAULT).max(1)
-    }
-
     /// How long a token may be used.
     pub fn token_ttl(&self) -> SignedDuration {
         SignedDuration::from_secs(self.enrolment.token_ttl_s.unwrap_or(TOKEN_TTL_DEFAULT_S).into())
@@ -185,6 +178,9 @@ impl Config {
     /// What a peer of the KMIP port may cost.
     pub fn listener_limits(&self) -> ListenerLimits {
         let mut limits = ListenerLimits::default();
+        if let Some(workers) = self.workers {
+            limits.workers = workers;
+        }
         let given = &self.limits;
         if let Some(connections) = given.connections {
             limits.connections = connections;

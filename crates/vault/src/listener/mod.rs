@@ -1,6 +1,6 @@
 //! The KMIP port: accepts mutual TLS connections and carries whole messages to a session each.
 //!
-//! In reading order: [`run`] accepts; `connection` reads and writes within deadlines; `buffer` holds what was received;
+//! In reading order: [`run`] accepts; `workers` are the threads that serve; `connection` reads and writes within deadlines; `buffer` holds what was received;
 //! `control` ends connections from outside. Nothing here knows what a message says.
 //!
 //! Invariants: nothing is read into memory for a length that has only been announced; every wait has a deadline; a
@@ -9,6 +9,7 @@
 mod buffer;
 pub(crate) mod connection;
 mod control;
+mod workers;
 
 use std::io;
 use std::net::SocketAddr;
@@ -28,12 +29,16 @@ use crate::endpoint::Fingerprint;
 use crate::session::{Session, not_enrolled_reply, report_turned_away};
 use connection::{End, Phase};
 use control::{Connections, Registration, Stop};
+use workers::{Place, Workers};
 
 /// How long requests in hand may take to finish when the vault stops.
 const GRACE: Duration = Duration::from_secs(5);
 
 /// How long to wait after an accept failed for want of something (file descriptors, memory) before the next one.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// A Get takes microseconds, so that more threads would mostly wait.
+const WORKERS_DEFAULT: usize = 2;
 
 /// How long each step of a connection may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,6 +83,8 @@ impl Deadlines {
 pub struct ListenerLimits {
     /// Connections at a time, those in their handshake included.
     pub connections: usize,
+    /// Threads that serve connections, one at least.
+    pub workers: usize,
     /// Deadlines of each connection.
     pub deadlines: Deadlines,
     /// Bounds on decoding, the size of a message among them.
@@ -86,7 +93,12 @@ pub struct ListenerLimits {
 
 impl Default for ListenerLimits {
     fn default() -> Self {
-        Self { connections: 10_000, deadlines: Deadlines::default(), messages: Limits::REQUEST }
+        Self {
+            connections: 10_000,
+            workers: WORKERS_DEFAULT,
+            deadlines: Deadlines::default(),
+            messages: Limits::REQUEST,
+        }
     }
 }
 
@@ -112,6 +124,7 @@ pub async fn run(
     mut shutdown: watch::Receiver<bool>,
 ) -> io::Result<()> {
     let address = listener.local_addr()?;
+    let workers = Workers::start(limits.workers)?;
     let slots = Arc::new(Semaphore::new(limits.connections));
     let refused = AtomicU64::new(0);
     let mut revocations = vault.identities().revocations();
@@ -133,7 +146,14 @@ pub async fn run(
                 Ok((stream, peer)) => match Arc::clone(&slots).try_acquire_owned() {
                     Ok(slot) => {
                         let port = Arc::clone(&port);
-                        tasks.spawn(async move { port.serve(stream, peer, slot).await });
+                        match workers.place().map(|at| stream.into_std().map(|stream| (at, stream))) {
+                            Some(Ok(((runtime, place), stream))) => {
+                                let serving = async move { port.serve(stream, peer, (slot, place)).await };
+                                tasks.spawn_on(serving, runtime);
+                            }
+                            Some(Err(error)) => tracing::debug!(%peer, %error, "connection is gone already"),
+                            None => {}
+                        }
                     }
                     // Closing is all that can be said before TLS; a client then tries its next server.
                     Err(_) => report_full(&refused, peer, limits.connections),
@@ -178,11 +198,20 @@ fn report_full(refused: &AtomicU64, peer: SocketAddr, limit: usize) {
 }
 
 impl Port {
-    async fn serve(&self, stream: TcpStream, peer: SocketAddr, _slot: OwnedSemaphorePermit) {
-        if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!(%peer, %error, "connection is gone already");
-            return;
-        }
+    async fn serve(
+        &self,
+        stream: std::net::TcpStream,
+        peer: SocketAddr,
+        _counted: (OwnedSemaphorePermit, Place),
+    ) {
+        // Registered with the runtime of this thread.
+        let stream = match stream.set_nodelay(true).and_then(|()| TcpStream::from_std(stream)) {
+            Ok(stream) => stream,
+            Err(error) => {
+                tracing::debug!(%peer, %error, "connection is gone already");
+                return;
+            }
+        };
         let handshake = tokio::time::timeout(self.limits.deadlines.handshake, self.tls.accept(stream)).await;
         let mut stream = match handshake {
             Ok(Ok(stream)) => stream,

@@ -71,7 +71,7 @@ pub struct Listening {
 pub fn serve(dir: &Path, options: ServeOptions, ready: impl FnOnce(&Listening)) -> Result<(), ServeError> {
     process::protect();
     process::raise_descriptor_limit();
-    let runtime = runtime(&options.config)?;
+    let runtime = runtime()?;
     let (stop, stopping) = watch::channel(false);
     let stop = Arc::new(stop);
     runtime.block_on(async {
@@ -84,10 +84,11 @@ pub fn serve(dir: &Path, options: ServeOptions, ready: impl FnOnce(&Listening)) 
     })
 }
 
-/// The runtime of a server.
-fn runtime(config: &Config) -> Result<tokio::runtime::Runtime, ServeError> {
+/// The runtime of a server: it accepts connections and serves the admin port and the control socket. KMIP connections have
+/// threads of their own.
+fn runtime() -> Result<tokio::runtime::Runtime, ServeError> {
     tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(config.workers())
+        .worker_threads(1)
         .max_blocking_threads(BLOCKING_THREADS_MAX)
         .thread_name("vault")
         .enable_all()

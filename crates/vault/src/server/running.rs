@@ -27,7 +27,7 @@ pub fn start(dir: &Path, options: ServeOptions) -> Result<Running, ServeError> {
     let dir = dir.to_owned();
     let stopper = Arc::clone(&stop);
     let serve = move || {
-        let runtime = runtime(&options.config)?;
+        let runtime = runtime()?;
         runtime.block_on(async {
             let server = Server::open(&dir, options, stopper).await?;
             // Whoever no longer waits drops the handle, and with it stops the server.
