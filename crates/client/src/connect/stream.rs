@@ -20,6 +20,8 @@ pub(crate) struct Stream {
     tls: ClientConnection,
     tcp: TcpStream,
     process: u32,
+    /// Whether a message is stuck half-way: what is left of it must never go out.
+    cut_off: bool,
 }
 
 /// Why no message was received.
@@ -47,7 +49,7 @@ impl Stream {
         };
         let tls =
             ClientConnection::new(Arc::clone(config), name).map_err(|error| Cause::Tls(error.to_string()))?;
-        let mut stream = Self { tls, tcp, process: std::process::id() };
+        let mut stream = Self { tls, tcp, process: std::process::id(), cut_off: false };
         let mut socket = Timed { tcp: &stream.tcp, deadline };
         while stream.tls.is_handshaking() {
             stream.tls.complete_io(&mut socket).map_err(|error| cause(&error, deadline))?;
@@ -62,18 +64,17 @@ impl Stream {
     /// Sends one message.
     ///
     /// # Errors
-    /// The peer cannot have received all of the message, and so cannot have acted on it.
+    /// The peer has not received all of the message and never will, and so cannot act on it. The session is of no more use.
     pub(crate) fn send(&mut self, message: &[u8], deadline: Deadline) -> Result<(), Cause> {
         let mut socket = Timed { tcp: &self.tcp, deadline };
-        rustls::Stream::new(&mut self.tls, &mut socket)
-            .write_all(message)
-            .and_then(|()| {
-                while self.tls.wants_write() {
-                    self.tls.write_tls(&mut socket)?;
-                }
-                Ok(())
-            })
-            .map_err(|error| cause(&error, deadline))
+        let sent = rustls::Stream::new(&mut self.tls, &mut socket).write_all(message).and_then(|()| {
+            while self.tls.wants_write() {
+                self.tls.write_tls(&mut socket)?;
+            }
+            Ok(())
+        });
+        self.cut_off = sent.is_err();
+        sent.map_err(|error| cause(&error, deadline))
     }
 
     /// Receives one message: its first eight bytes, then as many as `length` reads out of them.
@@ -106,7 +107,7 @@ impl Stream {
 
     /// Whether a request can be sent: the session is this process's own, and the peer has not ended it meanwhile.
     pub(crate) fn is_usable(&mut self) -> bool {
-        if self.process != std::process::id() {
+        if self.process != std::process::id() || self.cut_off {
             return false;
         }
         loop {
@@ -146,8 +147,9 @@ impl Stream {
 
 impl Drop for Stream {
     fn drop(&mut self) {
-        // A child that inherited the session by fork keeps silent: one alert from it would end the parent's session.
-        if self.process == std::process::id() && self.tcp.set_nonblocking(true).is_ok() {
+        // A child that inherited the session by fork keeps silent: one alert from it would end the parent's session. And a
+        // farewell after a message that is stuck would push the message out first.
+        if self.process == std::process::id() && !self.cut_off && self.tcp.set_nonblocking(true).is_ok() {
             self.tls.send_close_notify();
             let _ = self.tls.write_tls(&mut &self.tcp);
         }
@@ -257,6 +259,19 @@ mod tests {
         server.sock.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
         assert_eq!(server.read(&mut [0; 8]).unwrap_err().kind(), io::ErrorKind::WouldBlock);
         drop(parents);
+    }
+
+    /// The caller was told that a request did not go out, and may have asked a standby instead: closing the session must not
+    /// deliver it after all.
+    #[test]
+    fn a_request_that_was_not_sent_in_time_is_not_sent_at_the_end_either() {
+        let (mut stream, mut server) = session();
+        let over = Deadline::after(Duration::ZERO);
+        assert_eq!(stream.send(b"create a key", over), Err(Cause::TimedOut(Duration::ZERO)));
+        drop(stream);
+        let mut received = Vec::new();
+        let _ = server.read_to_end(&mut received);
+        assert_eq!(received, b"");
     }
 
     #[test]
