@@ -85,7 +85,7 @@ pub enum Step {
 pub enum Cause {
     /// The time for the attempt ran out. Holds the time that was allowed.
     TimedOut(Duration),
-    /// The list's time was used up by the servers before this one, which was therefore not tried.
+    /// The list's time was used up before, by other servers or by the calls made together with this one, so it was not tried.
     NotTried,
     /// No address belongs to the host name.
     NameNotFound,
@@ -238,7 +238,7 @@ impl fmt::Display for Cause {
                 allowed.as_secs_f64()
             ),
             Self::NotTried => f.write_str(
-                "not tried, because the servers before it used up the time for the whole list; raise the time or shorten the list",
+                "not tried, because the time for the whole list was used up before; raise the time or shorten the list",
             ),
             Self::NameNotFound => {
                 f.write_str("the host name has no address; check its spelling and the resolver (getent hosts NAME)")

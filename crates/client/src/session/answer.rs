@@ -42,6 +42,11 @@ pub enum AnswerFault {
         /// The identifier of the answer.
         got: String,
     },
+    /// It lists more objects than are taken.
+    TooMany {
+        /// The most that are.
+        limit: usize,
+    },
     /// A key has another length than it says.
     KeyLength {
         /// Cryptographic Length, in bits.
@@ -64,6 +69,7 @@ impl fmt::Display for AnswerFault {
             Self::Identifier { asked, got } => {
                 write!(f, "object {asked:?} was asked for, and the answer is about {got:?}")
             }
+            Self::TooMany { limit } => write!(f, "the answer goes on after {limit} objects"),
             Self::KeyLength { declared_bits, bytes } => {
                 write!(f, "a key of {declared_bits} bits came with {bytes} bytes")
             }

@@ -1,5 +1,6 @@
 //! One call over the list of servers.
 
+use std::cell::Cell;
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 
@@ -16,6 +17,11 @@ use crate::error::{Cause, Error, ServerFailure, Step};
 
 /// How many connections are kept for the next call.
 const MAX_IDLE: usize = 4;
+
+thread_local! {
+    /// When the calls end that this thread makes [`together`](Session::together).
+    static TOGETHER: Cell<Option<Deadline>> = const { Cell::new(None) };
+}
 
 /// Whether a request may be sent a second time.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -44,9 +50,35 @@ enum Attempt {
 }
 
 impl Session {
+    /// Makes several calls on this thread within the time of one ([`Options::total`](super::Options::total)), so that a server which is slow
+    /// with each of them keeps nobody waiting longer than one that is slow once. Inside another `together` the outer one's time
+    /// holds.
+    ///
+    /// For questions. A change should not be cut short by the calls before it, and whoever has to look what became of one needs
+    /// time of their own.
+    pub fn together<T>(&self, calls: impl FnOnce(&Self) -> T) -> T {
+        /// Puts back what held before, even when the calls panic.
+        struct Before(Option<Deadline>);
+        impl Drop for Before {
+            fn drop(&mut self) {
+                TOGETHER.set(self.0);
+            }
+        }
+        let before = Before(TOGETHER.get());
+        TOGETHER.set(Some(self.end()));
+        let result = calls(self);
+        drop(before);
+        result
+    }
+
+    /// When a call that begins now ends.
+    fn end(&self) -> Deadline {
+        TOGETHER.get().unwrap_or_else(|| Deadline::after(self.options.total))
+    }
+
     /// Reaches one of the servers and keeps the connection.
     pub(super) fn reach(&self) -> Result<(), Error> {
-        let list = Deadline::after(self.options.total);
+        let list = self.end();
         let mut failures = Vec::new();
         for (position, index) in self.order().enumerate() {
             match self.connection(index, self.deadline(list, position)) {
@@ -116,7 +148,7 @@ impl Session {
         repeat: Repeat,
         payloads: impl Fn(ProtocolVersion) -> Vec<RequestPayload>,
     ) -> Result<Results, Error> {
-        let list = Deadline::after(self.options.total);
+        let list = self.end();
         let mut failures = Vec::new();
         for (position, index) in self.order().enumerate() {
             let deadline = self.deadline(list, position);
@@ -193,14 +225,14 @@ impl Session {
 
     /// A connection to a server, and whether it is fresh.
     fn connection(&self, index: usize, deadline: Deadline) -> Result<(Connection, bool), ServerFailure> {
+        let server = &self.servers[index];
+        if deadline.left().is_zero() {
+            return Err(ServerFailure { server: server.clone(), step: Step::Name, cause: Cause::NotTried });
+        }
         while let Some(mut connection) = self.take_idle(index) {
             if connection.stream.is_usable() {
                 return Ok((connection, false));
             }
-        }
-        let server = &self.servers[index];
-        if deadline.left().is_zero() {
-            return Err(ServerFailure { server: server.clone(), step: Step::Name, cause: Cause::NotTried });
         }
         Connection::open(server, &self.tls, &self.options, deadline).map(|connection| (connection, true))
     }

@@ -9,10 +9,14 @@ use strongroom_kmip::{Operation, ProtocolVersion, ResponsePayload};
 use super::Session;
 use super::answer::{AnswerFault, unexpected};
 use super::call::Repeat;
+use crate::address::ServerAddress;
 use crate::error::Error;
 
 /// How many identifiers are asked for at once.
 const PAGE: u32 = 1_000;
+
+/// How many identifiers are taken at most: more than any database has keys, and few enough for any memory.
+const LOCATED_MAX: usize = 500_000;
 
 impl Session {
     /// The unique identifiers of all objects that have all of `attributes`, each once. None is an empty list.
@@ -20,9 +24,15 @@ impl Session {
     /// Since 1.3 the list is asked for in pages; servers that give no total, or that give a page again, are put up with. Before, it
     /// comes whole.
     ///
+    /// All pages share the time of one call.
+    ///
     /// # Errors
     /// [`Error`].
     pub fn locate(&self, attributes: &Attributes) -> Result<Vec<String>, Error> {
+        self.together(|session| session.locate_pages(attributes))
+    }
+
+    fn locate_pages(&self, attributes: &Attributes) -> Result<Vec<String>, Error> {
         let (mut found, mut seen) = (Vec::new(), HashSet::new());
         let mut offset: u32 = 0;
         loop {
@@ -32,6 +42,10 @@ impl Session {
                 if seen.insert(identifier.clone()) {
                     found.push(identifier.clone());
                 }
+            }
+            if found.len() > LOCATED_MAX {
+                let fault = AnswerFault::TooMany { limit: LOCATED_MAX };
+                return Err(Error::Answer { server: page.server, operation: Operation::Locate, fault });
             }
             let all =
                 page.whole || found.len() == before || page.total.is_some_and(|total| found.len() >= total);
@@ -58,6 +72,7 @@ impl Session {
         let server = results.server;
         match results.items.into_iter().next() {
             Some(Ok(ResponsePayload::Locate(response))) => Ok(Page {
+                server,
                 whole: !paged.get(),
                 total: response.located_items.and_then(|total| usize::try_from(total).ok()),
                 unique_identifiers: response.unique_identifiers,
@@ -74,6 +89,7 @@ impl Session {
 }
 
 struct Page {
+    server: ServerAddress,
     /// Whether everything was asked for at once.
     whole: bool,
     /// How many objects there are in all, where the server says so.

@@ -24,7 +24,8 @@ pub struct Fetched {
 }
 
 impl Session {
-    /// Get for each of `ids`, in their order; `None` for those of which the server says that they do not exist.
+    /// Get for each of `ids`, in their order; `None` for those of which the server says that they do not exist. All batches share the
+    /// time of one call.
     ///
     /// # Errors
     /// [`Error`]: all are given, or none.
@@ -33,7 +34,8 @@ impl Session {
         answers.into_iter().zip(ids).map(|(answer, id)| answer.map(|a| a.object(id)).transpose()).collect()
     }
 
-    /// Get Attributes for each of `ids`, in their order; `None` for those of which the server says that they do not exist.
+    /// Get Attributes for each of `ids`, in their order; `None` for those of which the server says that they do not exist. All batches
+    /// share the time of one call.
     ///
     /// # Errors
     /// [`Error`]: all are given, or none.
@@ -52,6 +54,15 @@ impl Session {
     }
 
     fn read_many(
+        &self,
+        operation: Operation,
+        ids: &[String],
+        request: impl Fn(&str) -> RequestPayload,
+    ) -> Result<Vec<Option<Answer>>, Error> {
+        self.together(|session| session.read_batches(operation, ids, request))
+    }
+
+    fn read_batches(
         &self,
         operation: Operation,
         ids: &[String],

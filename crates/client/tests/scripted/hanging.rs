@@ -2,15 +2,17 @@
 
 use std::io::Write;
 use std::net::TcpListener;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use strongroom_client::error::{Cause, Step};
 use strongroom_client::{Error, Options, ServerFailure};
 use strongroom_kmip::Operation;
 use strongroom_kmip::attribute::Attributes;
+use strongroom_kmip::message::RequestPayload;
 use strongroom_testkit::port::Port;
 
-use crate::server::{World, accept, encode, good, receive, respond, serve};
+use crate::server::{World, accept, encode, good, located, not_found, receive, respond, serve, unscripted};
 
 /// A second for each server, two for all.
 fn hasty() -> Options {
@@ -97,6 +99,65 @@ fn a_server_that_drips_its_answer() {
     });
     let failures = locate_fails(&world, &[server.address]);
     assert!(timed_out(Step::Kmip, &failures), "{failures:?}");
+}
+
+/// A list that never ends, a page every tenth of a second: each answer is in time, and all together are not.
+#[test]
+fn a_server_that_drips_its_pages() {
+    let pages = AtomicUsize::new(0);
+    let world = World::new();
+    let server = world.kmip(move |item| match item.payload {
+        RequestPayload::Locate(_) => {
+            std::thread::sleep(Duration::from_millis(100));
+            Ok(located(&[&pages.fetch_add(1, Ordering::SeqCst).to_string()]))
+        }
+        _ => unscripted(),
+    });
+    let failures = locate_fails(&world, &[server.address]);
+    assert!(matches!(failures[..], [(_, Cause::TimedOut(_) | Cause::NotTried)]), "{failures:?}");
+}
+
+/// The same with batches of answers.
+#[test]
+fn a_server_that_drips_its_batches() {
+    let world = World::new();
+    let server = world.kmip(|item| match item.payload {
+        RequestPayload::Get(_) => {
+            std::thread::sleep(Duration::from_millis(10));
+            not_found()
+        }
+        _ => unscripted(),
+    });
+    let session = world.session(&[server.address], hasty());
+    let ids: Vec<String> = (0..1_000).map(|id: i32| id.to_string()).collect();
+    let began = Instant::now();
+    let failures = failures(session.get_many(&ids).unwrap_err());
+    assert!(began.elapsed() < Duration::from_millis(3_500), "took {:?}", began.elapsed());
+    assert!(matches!(failures[..], [(_, Cause::TimedOut(_) | Cause::NotTried)]), "{failures:?}");
+}
+
+#[test]
+fn calls_made_together_have_the_time_of_one_and_the_next_has_its_own() {
+    let world = World::new();
+    let server = world.kmip(|item| match item.payload {
+        RequestPayload::Get(_) => {
+            std::thread::sleep(Duration::from_millis(100));
+            not_found()
+        }
+        _ => unscripted(),
+    });
+    let session = world.session(&[server.address], hasty());
+    let began = Instant::now();
+    let error = session.together(|session| {
+        loop {
+            if let Err(error) = session.get("absent") {
+                return error;
+            }
+        }
+    });
+    assert!(began.elapsed() < Duration::from_millis(3_500), "took {:?}", began.elapsed());
+    assert_eq!(failures(error).len(), 1);
+    assert!(session.get("absent").unwrap().is_none());
 }
 
 #[test]
