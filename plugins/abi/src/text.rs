@@ -16,6 +16,19 @@ pub unsafe fn from_c<'a>(start: *const c_char) -> Option<Cow<'a, str>> {
     Some(unsafe { CStr::from_ptr(start) }.to_string_lossy())
 }
 
+/// The bytes behind a server's `char *`, without the zero that ends them; `None` when the pointer is null.
+///
+/// # Safety
+/// As for [`from_c`].
+#[must_use]
+pub unsafe fn bytes_from_c<'a>(start: *const c_char) -> Option<&'a [u8]> {
+    if start.is_null() {
+        return None;
+    }
+    // SAFETY: not null; the rest is the caller's promise.
+    Some(unsafe { CStr::from_ptr(start) }.to_bytes())
+}
+
 /// `text` as a C string. A zero byte would end it early and hide the rest, so each becomes a visible mark.
 #[must_use]
 pub fn to_c(text: &str) -> CString {
@@ -63,6 +76,8 @@ mod tests {
         unsafe {
             assert_eq!(from_c(text.as_ptr()).as_deref(), Some("key\u{FFFD}ring"));
             assert_eq!(from_c(std::ptr::null()), None);
+            assert_eq!(bytes_from_c(c"a\xFF".as_ptr()), Some(&b"a\xFF"[..]));
+            assert_eq!(bytes_from_c(std::ptr::null()), None);
         }
     }
 }

@@ -57,6 +57,18 @@ pub enum AppendError {
     Random,
 }
 
+/// A new random key.
+///
+/// # Errors
+/// [`AppendError::Length`] unless `bits` is 128, 192 or 256; [`AppendError::Random`].
+pub fn generate(bits: u64) -> Result<KeyMaterial, AppendError> {
+    let bytes = match bits {
+        128 | 192 | 256 => (bits / 8) as usize,
+        _ => return Err(AppendError::Length(usize::try_from(bits / 8).unwrap_or(usize::MAX))),
+    };
+    KeyMaterial::try_fill(bytes, aws_lc_rs::rand::fill).map_err(|_| AppendError::Random)
+}
+
 impl KeyFile {
     /// Adds a version of a key, higher than all that the file has of it. An encrypted file is encrypted again.
     ///
@@ -255,7 +267,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("keys");
         fs::write(&path, content).unwrap();
-        let file = KeyFile::new(Location::Path(path.clone()), FileKey::parse(secret), Derivation::default());
+        let file =
+            KeyFile::new(Some(Location::Path(path.clone())), FileKey::parse(secret), Derivation::default());
         (folder, path, file)
     }
 
@@ -274,7 +287,7 @@ mod tests {
         fs::set_permissions(&path, Permissions::from_mode(0o640)).unwrap();
         let link = folder.path().join("link");
         std::os::unix::fs::symlink(&path, &link).unwrap();
-        let by_link = KeyFile::new(Location::Path(link.clone()), FileKey::None, Derivation::default());
+        let by_link = KeyFile::new(Some(Location::Path(link.clone())), FileKey::None, Derivation::default());
         add(&by_link, 1, 3).unwrap();
         add(&file, 7, 1).unwrap();
         let hex = "ab".repeat(16);
@@ -349,6 +362,18 @@ mod tests {
             }
         });
         assert_eq!(versions(&file).len(), 1 + 4 * 9);
+    }
+
+    #[test]
+    fn new_keys_have_the_length_asked_for_and_are_new() {
+        for bits in [128, 192, 256] {
+            let (one, two) = (generate(bits).unwrap(), generate(bits).unwrap());
+            assert_eq!(one.len() as u64 * 8, bits);
+            assert_ne!(one, two);
+        }
+        for bits in [0, 1, 127, 129, 512, u64::MAX] {
+            assert!(matches!(generate(bits), Err(AppendError::Length(_))), "{bits}");
+        }
     }
 
     #[test]

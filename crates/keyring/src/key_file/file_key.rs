@@ -41,7 +41,7 @@ impl FileKey {
     /// # Errors
     /// [`KeyFileError::NotFound`], [`KeyFileError::NotReadable`], [`KeyFileError::NoSecret`],
     /// [`KeyFileError::SecretTooLong`].
-    pub(super) fn secret(&self) -> Result<Option<KeyMaterial>, KeyFileError> {
+    pub fn secret(&self) -> Result<Option<KeyMaterial>, KeyFileError> {
         let path = match self {
             Self::None => return Ok(None),
             Self::Inline(secret) => return Ok(Some(secret.duplicate())),

@@ -16,7 +16,7 @@ use crate::versions::{KeyId, KeyVersion, LoadError, Refused, VersionedKey, Versi
 /// A key file, and how it is opened. It is read anew for every question.
 #[derive(Debug)]
 pub struct KeyFile {
-    location: Location,
+    location: Option<Location>,
     file_key: FileKey,
     derivation: Derivation,
     last: Mutex<Last>,
@@ -40,18 +40,21 @@ pub struct Contents {
 }
 
 impl KeyFile {
-    /// A file that has not been read yet.
+    /// A file that has not been read yet. Without a location every reading fails, in the order of MariaDB's own plugin.
     #[must_use]
-    pub fn new(location: Location, file_key: FileKey, derivation: Derivation) -> Self {
+    pub fn new(location: Option<Location>, file_key: FileKey, derivation: Derivation) -> Self {
         Self { location, file_key, derivation, last: Mutex::default() }
     }
 
     /// Where the file is now.
     ///
     /// # Errors
-    /// [`KeyFileError::NoCredentials`].
+    /// [`KeyFileError::NoName`], [`KeyFileError::NoCredentials`].
     pub fn path(&self) -> Result<PathBuf, KeyFileError> {
-        self.location.path(std::env::var_os("CREDENTIALS_DIRECTORY").as_deref())
+        self.location
+            .as_ref()
+            .ok_or(KeyFileError::NoName)?
+            .path(std::env::var_os("CREDENTIALS_DIRECTORY").as_deref())
     }
 
     /// Reads the file, all of it or nothing.
@@ -59,8 +62,8 @@ impl KeyFile {
     /// # Errors
     /// [`KeyFileError`].
     pub fn contents(&self) -> Result<Contents, KeyFileError> {
-        let path = self.path()?;
         let secret = self.file_key.secret()?;
+        let path = self.path()?;
         let turn = if self.last().was_read { Turn::Again } else { Turn::First };
         let bytes = read(&path, turn)?;
         let (text, sealed) = self.text(&path, bytes, secret.as_ref())?;

@@ -136,13 +136,21 @@ pub fn line(id: KeyId, version: KeyVersion, key: &KeyMaterial) -> Zeroizing<Vec<
     // Its capacity is exact, so that no copy is left behind by growing.
     let mut line = Zeroizing::new(Vec::with_capacity(prefix.len() + 2 * key.len() + 1));
     line.extend_from_slice(prefix.as_bytes());
-    for byte in key.as_bytes() {
-        for digit in [byte >> 4, byte & 0xF] {
-            line.push(if digit < 10 { b'0' + digit } else { b'a' + digit - 10 });
-        }
-    }
+    line.extend_from_slice(&hex(key));
     line.push(b'\n');
     line
+}
+
+/// The digits of a key, in lower case.
+#[must_use]
+pub fn hex(key: &KeyMaterial) -> Zeroizing<Vec<u8>> {
+    let mut digits = Zeroizing::new(Vec::with_capacity(2 * key.len()));
+    for byte in key.as_bytes() {
+        for digit in [byte >> 4, byte & 0xF] {
+            digits.push(if digit < 10 { b'0' + digit } else { b'a' + digit - 10 });
+        }
+    }
+    digits
 }
 
 /// The key that hexadecimal digits spell; `None` where they are not the 32, 48 or 64 digits of a key.

@@ -7,6 +7,7 @@ mod kmip;
 mod set;
 
 use std::fmt;
+use std::sync::Arc;
 
 use strongroom_secret::KeyMaterial;
 
@@ -63,6 +64,25 @@ pub trait VersionedKeys: Send + Sync {
     /// for back ends that have such a place, as a file has lines.
     fn place(&self, _refused: &Refused) -> Option<String> {
         None
+    }
+}
+
+/// A source that somebody else uses as well.
+impl<T: VersionedKeys + ?Sized> VersionedKeys for Arc<T> {
+    fn load(&self) -> Result<Vec<VersionedKey>, LoadError> {
+        T::load(self)
+    }
+
+    fn key(&self, id: KeyId) -> Result<Vec<VersionedKey>, LoadError> {
+        T::key(self, id)
+    }
+
+    fn version(&self, id: KeyId, version: KeyVersion) -> Result<Option<VersionedKey>, LoadError> {
+        T::version(self, id, version)
+    }
+
+    fn place(&self, refused: &Refused) -> Option<String> {
+        T::place(self, refused)
     }
 }
 

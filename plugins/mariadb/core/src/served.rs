@@ -14,11 +14,12 @@ use strongroom_plugin_abi::boundary::guard;
 use strongroom_plugin_abi::pointers;
 
 use crate::crypt::{self, Algorithm};
+use crate::keys::service::not_refreshed;
 use crate::keys::{KeyService, Refresher};
 use crate::layout::{
     ENCRYPTION_INTERFACE_VERSION, Encryption, KEY_BUFFER_TOO_SMALL, KEY_VERSION_INVALID, ServerOwned,
 };
-use crate::server::Log;
+use crate::server::{Log, report_error, report_note};
 
 static SERVICE: ArcSwapOption<KeyService> = ArcSwapOption::const_empty();
 static REFRESHER: Mutex<Option<Refresher>> = Mutex::new(None);
@@ -66,7 +67,8 @@ impl std::fmt::Display for BeginError {
 
 impl std::error::Error for BeginError {}
 
-/// Loads every key and begins to serve. An interval of zero means that keys are refreshed only by `FLUSH`.
+/// Loads every key and begins to serve. With an interval there is a thread that refreshes the keys; an interval of zero
+/// makes it wait until [`set_refresh_interval`] names another.
 ///
 /// # Errors
 /// [`BeginError`]; nothing is served then, and nothing of it has been logged.
@@ -74,18 +76,21 @@ pub fn begin(
     log: Log,
     source: Box<dyn VersionedKeys>,
     algorithm: Algorithm,
-    refresh_interval: Duration,
+    refresh_interval: Option<Duration>,
 ) -> Result<(), BeginError> {
     let service = Arc::new(KeyService::start(log, source).map_err(BeginError::Load)?);
     let keys = service.snapshot();
     if keys.latest(KeyId(1)).is_none() {
         return Err(BeginError::NoSystemKey);
     }
-    let refresher = Refresher::start(Arc::clone(&service), refresh_interval).map_err(BeginError::Thread)?;
+    let refresher = refresh_interval
+        .map(|interval| Refresher::start(Arc::clone(&service), interval))
+        .transpose()
+        .map_err(BeginError::Thread)?;
     log.note(&format!("serving {} versions of {} keys", keys.versions(), keys.keys()));
     crypt::choose(algorithm);
     SERVICE.store(Some(service));
-    *refresher_lock() = Some(refresher);
+    *refresher_lock() = refresher;
     Ok(())
 }
 
@@ -96,6 +101,33 @@ pub fn end() {
     drop(refresher);
     SERVICE.store(None);
 }
+
+/// Loads every key again for the statement that this thread executes: the client is told why that was not possible, or,
+/// when there are later versions, how InnoDB is made to use them.
+#[must_use]
+pub fn reload_for_statement() -> bool {
+    let Some(service) = service() else {
+        report_error("no keys are being served");
+        return false;
+    };
+    match service.reload() {
+        Ok(later) => {
+            if !later.is_empty() {
+                report_note(WAKE_INNODB);
+            }
+            true
+        }
+        Err(error) => {
+            report_error(&not_refreshed(&error));
+            false
+        }
+    }
+}
+
+/// InnoDB's threads sleep until a page is written or one of their variables is set, and nothing that plugins can reach
+/// wakes them.
+const WAKE_INNODB: &str = "InnoDB re-encrypts old pages when it next writes some; to make an idle server begin: \
+     SET GLOBAL innodb_encryption_rotate_key_age = @@GLOBAL.innodb_encryption_rotate_key_age";
 
 /// Changes the time between refreshes.
 pub fn set_refresh_interval(interval: Duration) {
@@ -164,7 +196,7 @@ mod tests {
 
     fn begin_with(keys: &[(u32, u32, u8)]) -> Result<(), BeginError> {
         let source = Box::new(Backend(Bench::with(keys)));
-        begin(Log { plugin: "test" }, source, Algorithm::AesCbc, Duration::ZERO)
+        begin(Log { plugin: "test" }, source, Algorithm::AesCbc, Some(Duration::ZERO))
     }
 
     /// One test, because the service is one per process.

@@ -2,6 +2,7 @@
 
 use std::ffi::{c_int, c_void};
 
+use strongroom_keyring::versions::KeySet;
 use strongroom_plugin_abi::boundary::guard;
 use strongroom_plugin_abi::{pointers, text};
 
@@ -65,17 +66,62 @@ pub unsafe extern "C" fn last_refresh(
     _status: *mut c_void,
     _scope: c_int,
 ) -> c_int {
+    // SAFETY: passed on.
+    unsafe { words(out, buffer, |service| service.health().0) }
+}
+
+/// # Safety
+/// As [`keys`].
+unsafe fn words(
+    out: *mut ShowVariable,
+    buffer: *mut c_void,
+    value: impl FnOnce(&KeyService) -> String,
+) -> c_int {
     guard(1, || {
-        let outcome = served::service().map_or_else(String::new, |service| service.health().0);
+        let text = served::service().map_or_else(String::new, |service| value(&service));
         // SAFETY: the server promises the buffer.
         let Some(room) = (unsafe { pointers::output(buffer.cast(), ShowVariable::BUFFER_BYTES) }) else {
             return 1;
         };
-        text::write_c(room, &outcome);
+        text::write_c(room, &text);
         // SAFETY: the buffer holds a C string now.
         unsafe { fill(out, buffer, ShowType::Text) };
         0
     })
+}
+
+/// Every key with its latest version and all its versions, as in `1:3(1,3) 2:1(1)`; cut where the server's buffer ends.
+///
+/// # Safety
+/// As [`keys`].
+pub unsafe extern "C" fn version_list(
+    _thd: *mut c_void,
+    out: *mut ShowVariable,
+    buffer: *mut c_void,
+    _status: *mut c_void,
+    _scope: c_int,
+) -> c_int {
+    // SAFETY: passed on.
+    unsafe { words(out, buffer, |service| list(&service.snapshot())) }
+}
+
+fn list(keys: &KeySet) -> String {
+    let mut text = String::new();
+    let mut of = None;
+    for (id, version, _) in keys.iter() {
+        if of == Some(id) {
+            text.push(',');
+        } else {
+            let (end, latest) = (if of.is_some() { ") " } else { "" }, keys.latest(id).unwrap_or(version));
+            text.push_str(&format!("{end}{id}:{latest}("));
+            of = Some(id);
+        }
+        text.push_str(&version.to_string());
+    }
+    if of.is_some() {
+        text.push(')');
+    }
+    text
 }
 
 /// # Safety
@@ -105,5 +151,25 @@ unsafe fn fill(out: *mut ShowVariable, buffer: *mut c_void, show_type: ShowType)
             (*out).value = buffer;
             (*out).show_type = show_type as c_int;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use strongroom_keyring::versions::{KeyId, KeyVersion, VersionedKey};
+    use strongroom_secret::KeyMaterial;
+
+    use super::*;
+
+    #[test]
+    fn every_key_is_listed_with_its_latest_version_and_all_of_them() {
+        let key = |(id, version): (u32, u32)| VersionedKey {
+            id: KeyId(id),
+            version: KeyVersion::new(version).expect("a version"),
+            material: KeyMaterial::new(&[1; 16]),
+        };
+        let keys = [(1, 1), (1, 3), (2, 1), (77, 5), (77, 9)].map(key);
+        assert_eq!(list(&KeySet::from_keys(keys).expect("keys")), "1:3(1,3) 2:1(1) 77:9(5,9)");
+        assert_eq!(list(&KeySet::default()), "");
     }
 }

@@ -73,7 +73,7 @@ pub(crate) fn begin(log: Log, configuration: &Configuration) -> Result<(), Start
     let session =
         Session::new(&endpoint, options).map_err(|error| StartError::Tls(conf_dir.clone(), error))?;
     let source = Box::new(KmipVersions::with_prefix(session, key_prefix));
-    served::begin(log, source, *algorithm, *refresh_interval).map_err(StartError::Begin)
+    served::begin(log, source, *algorithm, Some(*refresh_interval)).map_err(StartError::Begin)
 }
 
 impl fmt::Display for StartError {

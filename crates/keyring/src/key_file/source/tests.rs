@@ -14,7 +14,7 @@ fn bench(content: &[u8], file_key: &[u8], derivation: Derivation) -> Bench {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("keys");
     fs::write(&path, content).unwrap();
-    let file = KeyFile::new(Location::Path(path), FileKey::parse(file_key), derivation);
+    let file = KeyFile::new(Some(Location::Path(path)), FileKey::parse(file_key), derivation);
     Bench { folder, file }
 }
 
@@ -105,7 +105,7 @@ fn a_pipe_is_not_looked_into_for_a_key_that_is_missing() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("pipe");
     assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
-    let file = KeyFile::new(Location::Path(path), FileKey::None, Derivation::default());
+    let file = KeyFile::new(Some(Location::Path(path)), FileKey::None, Derivation::default());
     assert!(file.key(KeyId(7)).unwrap().is_empty());
     assert!(file.version(KeyId(7), KeyVersion::FIRST).unwrap().is_none());
 }

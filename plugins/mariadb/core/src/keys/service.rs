@@ -66,20 +66,24 @@ impl KeyService {
         self.served.load_full()
     }
 
-    /// Loads every key again. What is served stays as it is if that fails, or if the answer would take something away.
+    /// Loads every key again, and says which keys have a later version now. What is served stays as it is if that fails, or
+    /// if the answer would take something away.
     ///
     /// # Errors
     /// [`LoadError`]; it has been logged.
-    pub fn reload(&self) -> Result<(), LoadError> {
+    pub fn reload(&self) -> Result<Vec<(KeyId, KeyVersion)>, LoadError> {
         let mut absent = lock(&self.conversation);
         let result = self.source.load().and_then(KeySet::from_keys).and_then(|offered| {
             let held = self.served.load_full();
-            let merged = KeySet::merge(&held, offered)?;
-            self.publish(&held, merged);
-            Ok(())
+            let merged =
+                KeySet::merge(&held, offered).map_err(|refused| match self.source.place(&refused) {
+                    Some(place) => LoadError::RefusedAt(refused, place),
+                    None => LoadError::Refused(refused),
+                })?;
+            Ok(self.publish(&held, merged))
         });
         match &result {
-            Ok(()) => {
+            Ok(_) => {
                 absent.forget();
                 self.reached();
             }
@@ -127,14 +131,20 @@ impl KeyService {
         }
     }
 
-    fn publish(&self, held: &KeySet, next: KeySet) {
+    /// Serves `next` from now on, and returns the keys of `held` that have a later version in it.
+    fn publish(&self, held: &KeySet, next: KeySet) -> Vec<(KeyId, KeyVersion)> {
+        let mut later = Vec::new();
         for (id, version, _) in next.iter() {
-            let is_news = Some(version) == next.latest(id) && Some(version) > held.latest(id);
-            if is_news {
+            let before = held.latest(id);
+            if Some(version) == next.latest(id) && Some(version) > before {
                 self.log.note(&format!("key {id} has version {version} now"));
+                if before.is_some() {
+                    later.push((id, version));
+                }
             }
         }
         self.served.store(Arc::new(next));
+        later
     }
 
     fn reached(&self) {
@@ -157,7 +167,7 @@ impl KeyService {
 pub(crate) fn not_refreshed(error: &LoadError) -> String {
     match error {
         // Says itself that the keys in use stay.
-        LoadError::Refused(refused) => format!("keys were not refreshed: {refused}"),
+        LoadError::Refused(_) | LoadError::RefusedAt(..) => format!("keys were not refreshed: {error}"),
         other => format!("keys were not refreshed, those in memory are used: {other}"),
     }
 }

@@ -4,6 +4,7 @@
 //! by side.
 
 mod encryption;
+mod functions;
 mod information_schema;
 mod plugin;
 mod status;
@@ -15,11 +16,16 @@ pub use encryption::{
     DECRYPT, ENCRYPT, ENCRYPTION_INTERFACE_VERSION, Encryption, KEY_BUFFER_TOO_SMALL, KEY_VERSION_INVALID,
     NOPAD, ReturnCode,
 };
+pub use functions::{
+    ARGUMENT_INTEGER, ARGUMENT_TEXT, FUNCTION_MESSAGE_BYTES, FUNCTION_RESULT_BYTES, FunctionArguments,
+    FunctionInit,
+};
 pub use information_schema::{FieldInfo, FillTable, LexString, ResetTable, SchemaTable118, SchemaTable1011};
 pub use plugin::{Declaration, License, Maturity, PLUGIN_INTERFACE_VERSION, PluginType};
 pub use status::{ShowFunction, ShowType, ShowVariable};
 pub use variables::{
-    EnumVariable, StringVariable, TypeLib, UintVariable, VariableFlags, VariableHeader, VariableUpdate,
+    EnumVariable, StringVariable, SwitchVariable, TypeLib, UintVariable, VariableCheck, VariableFlags,
+    VariableHeader, VariableUpdate, VariableValue,
 };
 
 /// A static that the server reads and writes: it fills in defaults, borrows fields for a while, and never tells.

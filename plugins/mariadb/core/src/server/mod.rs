@@ -6,10 +6,12 @@
 
 mod error;
 mod log;
+mod privilege;
 mod thread;
 mod version;
 
-pub use error::report_error;
+pub use error::{log_error, report_error, report_note};
 pub use log::Log;
+pub use privilege::{Privilege, current_user_has, user_has};
 pub use thread::ServerThread;
 pub use version::{ServerVersion, server_version};

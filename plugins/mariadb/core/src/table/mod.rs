@@ -19,10 +19,9 @@ use std::ffi::{CStr, c_int, c_void};
 use strongroom_plugin_abi::boundary::guard;
 use strongroom_plugin_abi::symbols;
 
-use crate::keys::service::not_refreshed;
 use crate::layout::{FieldInfo, SchemaTable118, SchemaTable1011, ServerOwned};
 use crate::served;
-use crate::server::{Log, report_error, server_version};
+use crate::server::{Log, server_version};
 
 /// The interface version to declare: the server's own version, shifted left by a byte. Zero until [`prepare`], and in
 /// a process that is no server.
@@ -53,17 +52,16 @@ pub extern "C" fn prepare() {
     });
 }
 
-/// Describes the table to the server. `name` is the table's name in the server, for the shape of the description and
+/// Describes the table to the server. Where the encryption plugin did not start, which has been logged, the table is empty
+/// and `FLUSH` fails; a second fault would say nothing new.
+///
+/// `name` is the table's name in the server, for the shape of the description and
 /// for the error log.
 ///
 /// # Safety
 /// To be called by the server, with a description of its own series.
 pub unsafe fn init(log: Log, name: &CStr, description: *mut c_void) -> c_int {
     guard(1, || {
-        if served::service().is_none() {
-            log.error("the table of keys is not available, because the encryption plugin did not start");
-            return 1;
-        }
         let Some(type_handler) = symbols::find(c"type_handler_ulong") else {
             log.error("the table of keys and FLUSH are not available: this server has no known column type for numbers");
             return 1;
@@ -93,7 +91,7 @@ pub unsafe fn init(log: Log, name: &CStr, description: *mut c_void) -> c_int {
             }
         }
         if offsets::known().is_none() {
-            log.warning(
+            log.note(
                 "the table of keys stays empty, because this server version was never tested; FLUSH works",
             );
         }
@@ -103,19 +101,7 @@ pub unsafe fn init(log: Log, name: &CStr, description: *mut c_void) -> c_int {
 
 /// `FLUSH`: loads every key again, on the statement's own thread.
 extern "C" fn reset() -> c_int {
-    guard(1, || {
-        let Some(service) = served::service() else {
-            report_error("no keys are being served");
-            return 1;
-        };
-        match service.reload() {
-            Ok(()) => 0,
-            Err(error) => {
-                report_error(&not_refreshed(&error));
-                1
-            }
-        }
-    })
+    guard(1, || c_int::from(!served::reload_for_statement()))
 }
 
 /// Nothing to undo: the server forgets its description with the plugin.

@@ -1,22 +1,13 @@
 //! The rows: one for each version of each key. Never a byte of a key.
 
 use std::ffi::{c_int, c_void};
-use std::mem::transmute;
-use std::ptr::NonNull;
 
 use strongroom_plugin_abi::boundary::guard;
-use strongroom_plugin_abi::symbols;
 
 use super::field::{Columns, columns, store_record};
 use super::{COLUMNS, offsets};
 use crate::served;
-use crate::server::report_error;
-
-/// The `PROCESS` privilege, as for the server's own tables about encryption.
-const PROCESS: u64 = 1 << 8;
-
-/// `check_global_access(THD *, privilege_t, bool no_errors)`: true when the privilege is *missing*.
-type CheckGlobalAccess = unsafe extern "C" fn(thd: *mut c_void, privilege: u64, no_errors: bool) -> bool;
+use crate::server::{Privilege, report_error, user_has};
 
 /// Fills the table for one statement.
 ///
@@ -29,7 +20,7 @@ pub(super) unsafe extern "C" fn fill(
 ) -> c_int {
     guard(1, || {
         // SAFETY: `thd` is the statement's.
-        if unsafe { is_denied(thd) } {
+        if !unsafe { user_has(thd, Privilege::Process, false) } {
             return 1;
         }
         let Some(service) = served::service() else {
@@ -58,19 +49,4 @@ pub(super) unsafe extern "C" fn fill(
         }
         0
     })
-}
-
-/// Whether the statement's user lacks the privilege; if so, the server has told the client.
-///
-/// # Safety
-/// `thd` is the statement's.
-unsafe fn is_denied(thd: *mut c_void) -> bool {
-    let Some(function) = symbols::find(c"_Z19check_global_accessP3THD11privilege_tb") else {
-        // A server that cannot be asked lets nobody see.
-        return true;
-    };
-    // SAFETY: the symbol is this function in every server that has it.
-    let check = unsafe { transmute::<NonNull<c_void>, CheckGlobalAccess>(function) };
-    // SAFETY: `thd` is the statement's.
-    unsafe { check(thd, PROCESS, false) }
 }
