@@ -4,13 +4,11 @@
 //! no block, are combined by exclusive-or with the encrypted *initialisation vector* (not with the last block). That
 //! rule is its own inverse, and with less than a block of input it is all there is.
 
-use aes::Block;
-use aes::cipher::{Array, BlockCipherEncrypt, BlockModeDecrypt, BlockModeEncrypt, InnerIvInit};
 use subtle::{ConditionallySelectable, ConstantTimeEq, ConstantTimeLess};
 use zeroize::{Zeroize, Zeroizing};
 
 use crate::held::{Held, cut};
-use crate::{AesDecrypt, AesEncrypt, BLOCK_BYTES, CipherError, Iv};
+use crate::{AesDecrypt, AesEncrypt, BLOCK_BYTES, Buffer, CipherError, Iv};
 
 /// How the end of the data is treated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,12 +24,12 @@ pub enum Ending {
 struct TailMask(Option<Iv>);
 
 impl TailMask {
-    fn new(aes: &AesEncrypt, iv: &Iv, ending: Ending) -> Self {
-        Self((ending == Ending::Tail).then(|| {
-            let mut mask = Block::from(*iv);
-            aes.encrypt_block(&mut mask);
-            mask.into()
-        }))
+    #[inline]
+    fn new(aes: &AesEncrypt, iv: &Iv, ending: Ending) -> Result<Self, CipherError> {
+        match ending {
+            Ending::Padded => Ok(Self(None)),
+            Ending::Tail => aes.block(*iv).map(|mask| Self(Some(mask))),
+        }
     }
 
     /// Writes the tail, and says how long it was.
@@ -52,7 +50,9 @@ impl Drop for TailMask {
 
 /// One encryption.
 pub struct CbcEncrypt {
-    chain: cbc::Encryptor<AesEncrypt>,
+    aes: AesEncrypt,
+    /// The encrypted block before, at first the initialisation vector.
+    before: Iv,
     held: Held,
     tail: TailMask,
 }
@@ -65,9 +65,8 @@ impl CbcEncrypt {
     #[inline]
     pub fn new(key: &[u8], iv: &Iv, ending: Ending) -> Result<Self, CipherError> {
         let aes = AesEncrypt::new(key)?;
-        let tail = TailMask::new(&aes, iv, ending);
-        let chain = cbc::Encryptor::inner_iv_init(aes, &Array::from(*iv));
-        Ok(Self { chain, held: Held::default(), tail })
+        let tail = TailMask::new(&aes, iv, ending)?;
+        Ok(Self { aes, before: *iv, held: Held::default(), tail })
     }
 
     /// Bytes that an [`update`](Self::update) with `src_len` bytes will write: every block that is then complete.
@@ -88,11 +87,8 @@ impl CbcEncrypt {
     /// [`CipherError::OutputTooSmall`], with nothing processed.
     pub fn update(&mut self, src: &[u8], dst: &mut [u8]) -> Result<usize, CipherError> {
         let written = self.update_len(src.len());
-        let Self { chain, held, .. } = self;
-        held.pump(src, cut(dst, written)?, |plain, sealed| {
-            // The slices have the same length: `pump` pairs them.
-            let _ = chain.encrypt_blocks_b2b(plain, sealed);
-        });
+        let Self { aes, before, held, .. } = self;
+        held.pump(src, cut(dst, written)?, |blocks| aes.cbc(before, blocks))?;
         Ok(written)
     }
 
@@ -109,16 +105,16 @@ impl CbcEncrypt {
         let padding = (BLOCK_BYTES - self.held.len()) as u8;
         let mut last = Zeroizing::new([padding; BLOCK_BYTES]);
         last[..self.held.len()].copy_from_slice(self.held.as_slice());
-        let mut block = Block::from(*last);
-        self.chain.encrypt_block(&mut block);
-        dst.copy_from_slice(&block);
+        self.aes.cbc(&mut self.before, Buffer::across(&*last, dst))?;
         Ok(BLOCK_BYTES)
     }
 }
 
 /// One decryption.
 pub struct CbcDecrypt {
-    chain: cbc::Decryptor<AesDecrypt>,
+    aes: AesDecrypt,
+    /// The encrypted block before, at first the initialisation vector.
+    before: Iv,
     held: Held,
     tail: TailMask,
 }
@@ -130,13 +126,10 @@ impl CbcDecrypt {
     /// [`CipherError::KeyLength`].
     #[inline]
     pub fn new(key: &[u8], iv: &Iv, ending: Ending) -> Result<Self, CipherError> {
-        let tail = match ending {
-            Ending::Padded => TailMask(None),
-            // The tail is undone by the *encrypting* direction.
-            Ending::Tail => TailMask::new(&AesEncrypt::new(key)?, iv, ending),
-        };
-        let chain = cbc::Decryptor::inner_iv_init(AesDecrypt::new(key)?, &Array::from(*iv));
-        Ok(Self { chain, held: Held::default(), tail })
+        // The tail is undone by the *encrypting* direction.
+        let encrypting = AesEncrypt::new(key)?;
+        let tail = TailMask::new(&encrypting, iv, ending)?;
+        Ok(Self { aes: encrypting.inverse(), before: *iv, held: Held::default(), tail })
     }
 
     /// Bytes that an [`update`](Self::update) with `src_len` bytes will write. With the tail rule these are all
@@ -160,11 +153,8 @@ impl CbcDecrypt {
     /// [`CipherError::OutputTooSmall`], with nothing processed.
     pub fn update(&mut self, src: &[u8], dst: &mut [u8]) -> Result<usize, CipherError> {
         let written = self.update_len(src.len());
-        let Self { chain, held, .. } = self;
-        held.pump(src, cut(dst, written)?, |sealed, plain| {
-            // The slices have the same length: `pump` pairs them.
-            let _ = chain.decrypt_blocks_b2b(sealed, plain);
-        });
+        let Self { aes, before, held, .. } = self;
+        held.pump(src, cut(dst, written)?, |blocks| aes.cbc(before, blocks))?;
         Ok(written)
     }
 
@@ -177,10 +167,11 @@ impl CbcDecrypt {
         if let Some(mask) = &self.tail.0 {
             return TailMask::apply(mask, self.held.as_slice(), dst);
         }
-        let mut block = Block::try_from(self.held.as_slice()).map_err(|_| CipherError::InputLength)?;
-        self.chain.decrypt_block(&mut block);
-        let plain = Zeroizing::new(<[u8; BLOCK_BYTES]>::from(block));
-        block.zeroize();
+        if self.held.len() < BLOCK_BYTES {
+            return Err(CipherError::InputLength);
+        }
+        let mut plain = Zeroizing::new([0; BLOCK_BYTES]);
+        self.aes.cbc(&mut self.before, Buffer::across(self.held.as_slice(), &mut *plain))?;
         let len = BLOCK_BYTES - padding_len(&plain)?;
         cut(dst, len)?.copy_from_slice(&plain[..len]);
         Ok(len)

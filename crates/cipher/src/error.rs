@@ -2,6 +2,8 @@
 
 use core::fmt;
 
+use crate::Backend;
+
 /// Why a context could not be made, or could not process what it was given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
@@ -20,6 +22,18 @@ pub enum CipherError {
     },
     /// The input as a whole has a length that this mode cannot have produced.
     InputLength,
+    /// A page of a batch has a length that its rule cannot apply to. No page was touched.
+    PageLength {
+        /// Its place in the batch, from 0.
+        page: usize,
+        /// Its length.
+        bytes: usize,
+    },
+    /// The processor lacks the instructions of a back end asked for by name.
+    Backend {
+        /// What was asked for.
+        backend: Backend,
+    },
     /// More input than one initialisation vector may cover (SP 800-38D §5.2.1.1).
     TooMuchInput,
     /// The padding is wrong: another key, or damaged data.
@@ -34,6 +48,18 @@ impl fmt::Display for CipherError {
             Self::KeyLength { bytes } => write!(f, "an AES key has 16, 24 or 32 bytes, not {bytes}"),
             Self::OutputTooSmall { needed, room } => {
                 write!(f, "the output needs {needed} bytes and the buffer has {room}")
+            }
+            Self::PageLength { page, bytes } => {
+                write!(
+                    f,
+                    "page {page} of the batch has {bytes} bytes, which its encryption rule cannot have produced"
+                )
+            }
+            Self::Backend { backend } => {
+                write!(
+                    f,
+                    "this processor has no instructions for the {backend:?} back end: use Backend::best()"
+                )
             }
             Self::InputLength => f.write_str("the encrypted data is cut short or was made in another mode"),
             Self::TooMuchInput => f.write_str("more data than one initialisation vector may cover"),

@@ -4,12 +4,13 @@
 //! The nonce rule (SP 800-38D §8) is the caller's duty: never twice the same first 12 bytes under one key.
 
 use aes::Block;
-use aes::cipher::{Array, BlockCipherEncrypt, InnerIvInit, StreamCipher, StreamCipherCoreWrapper};
+use aes::cipher::Array;
 use ghash::GHash;
 use ghash::universal_hash::UniversalHash;
 use subtle::ConstantTimeEq;
 use zeroize::Zeroize;
 
+use crate::ctr::Ctr;
 use crate::held::{Held, cut};
 use crate::{AesEncrypt, BLOCK_BYTES, CipherError, Iv};
 
@@ -24,35 +25,33 @@ const INPUT_BYTES_MAX: u64 = (1 << 36) - 32;
 
 /// What both directions share: the keystream, and the hash over the additional data and the encrypted bytes.
 struct Gcm {
-    keystream: StreamCipherCoreWrapper<ctr::CtrCore<AesEncrypt, ctr::flavors::Ctr32BE>>,
+    /// The standard's counter has 32 bits. This one has 128, and never gets that far: the input limit ends it before.
+    keystream: Ctr,
     hash: GHash,
     /// Encrypted bytes that fill no block of the hash yet.
     unhashed: Held,
     /// Encrypted bytes so far.
     sealed_bytes: u64,
     /// The encrypted first counter block, which masks the tag.
-    tag_mask: Block,
+    tag_mask: Iv,
 }
 
 impl Gcm {
     #[inline]
     fn new(key: &[u8], iv: &Iv) -> Result<Self, CipherError> {
         let aes = AesEncrypt::new(key)?;
-        let mut hash_key = Block::default();
-        aes.encrypt_block(&mut hash_key);
+        let mut hash_key = Block::from(aes.block([0; BLOCK_BYTES])?);
         let mut hash = GHash::new(&hash_key);
         hash_key.zeroize();
         hash.update_padded(&iv[NONCE_BYTES..]);
 
-        let mut counter = Block::default();
+        let mut counter = [0; BLOCK_BYTES];
         counter[..NONCE_BYTES].copy_from_slice(&iv[..NONCE_BYTES]);
         counter[BLOCK_BYTES - 1] = 1;
-        let mut tag_mask = counter;
-        aes.encrypt_block(&mut tag_mask);
+        let tag_mask = aes.block(counter)?;
         // The first counter block is spent on the tag, so the data starts with the second.
         counter[BLOCK_BYTES - 1] = 2;
-        let core = ctr::CtrCore::inner_iv_init(aes, &counter);
-        let keystream = StreamCipherCoreWrapper::from_core(core);
+        let keystream = Ctr::with_key(aes, &counter);
         Ok(Self { keystream, hash, unhashed: Held::default(), sealed_bytes: 0, tag_mask })
     }
 
@@ -81,7 +80,7 @@ impl Gcm {
     }
 
     fn apply_keystream(&mut self, src: &[u8], dst: &mut [u8]) -> Result<(), CipherError> {
-        self.keystream.try_apply_keystream_b2b(src, dst).map_err(|_| CipherError::TooMuchInput)
+        self.keystream.update(src, dst).map(|_| ())
     }
 
     fn tag(&mut self) -> Block {

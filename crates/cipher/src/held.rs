@@ -1,10 +1,8 @@
 //! Input that waits for the rest of its block.
 
-use aes::Block;
-use aes::cipher::Array;
 use zeroize::Zeroize;
 
-use crate::{BLOCK_BYTES, CipherError};
+use crate::{BLOCK_BYTES, Buffer, CipherError};
 
 /// Up to one block of input, kept until more arrives or the context is finished. Cleared on drop, because it may be
 /// plaintext.
@@ -40,24 +38,25 @@ impl Held {
     /// Passes held and new input on in whole blocks until `dst` is full, and keeps what is left over.
     ///
     /// `dst` has been cut to what this call writes: a multiple of the block, with at most one block of input left over.
+    #[inline]
     pub(crate) fn pump(
         &mut self,
         mut src: &[u8],
-        dst: &mut [u8],
-        mut process: impl FnMut(&[Block], &mut [Block]),
-    ) {
-        let (mut blocks_out, _) = Array::slice_as_chunks_mut(dst);
-        if !blocks_out.is_empty() && self.len > 0 {
+        mut dst: &mut [u8],
+        mut process: impl FnMut(Buffer<'_>) -> Result<(), CipherError>,
+    ) -> Result<(), CipherError> {
+        if !dst.is_empty() && self.len > 0 {
             src = self.fill(src);
-            let (first, others) = blocks_out.split_at_mut(1);
-            process(&[Array::from(self.bytes)], first);
+            let (first, others) = dst.split_at_mut(BLOCK_BYTES);
+            process(Buffer::across(&self.bytes, first))?;
             self.len = 0;
-            blocks_out = others;
+            dst = others;
         }
-        let (direct, rest) = src.split_at(blocks_out.len() * BLOCK_BYTES);
-        process(Array::slice_as_chunks(direct).0, blocks_out);
+        let (direct, rest) = src.split_at(dst.len());
+        process(Buffer::across(direct, dst))?;
         let overflow = self.fill(rest);
         debug_assert!(overflow.is_empty(), "update_len promised to leave at most one block");
+        Ok(())
     }
 }
 

@@ -2,94 +2,165 @@
 //!
 //! The two directions are different types, because their key schedules are: most modes need only the encrypting one.
 
-use aes::cipher::{
-    BlockCipherDecClosure, BlockCipherDecrypt, BlockCipherEncClosure, BlockCipherEncrypt, BlockSizeUser,
-    KeyInit, consts::U16,
-};
-use aes::{Aes128Dec, Aes128Enc, Aes192Dec, Aes192Enc, Aes256Dec, Aes256Enc};
-
-use crate::CipherError;
+use crate::backend::Backend;
+use crate::buffer::Buffer;
+use crate::portable;
+#[cfg(target_arch = "x86_64")]
+use crate::simd::Schedule;
+use crate::{CipherError, Iv};
 
 /// The encrypting direction. Its key schedule is inside, and is cleared on drop.
-pub enum AesEncrypt {
-    /// 16-byte key, 10 rounds.
-    Aes128(Aes128Enc),
-    /// 24-byte key, 12 rounds.
-    Aes192(Aes192Enc),
-    /// 32-byte key, 14 rounds.
-    Aes256(Aes256Enc),
-}
+pub struct AesEncrypt(Encrypt);
 
 /// The decrypting direction. Its key schedule is inside, and is cleared on drop.
-pub enum AesDecrypt {
-    /// 16-byte key, 10 rounds.
-    Aes128(Aes128Dec),
-    /// 24-byte key, 12 rounds.
-    Aes192(Aes192Dec),
-    /// 32-byte key, 14 rounds.
-    Aes256(Aes256Dec),
+pub struct AesDecrypt(Decrypt);
+
+enum Encrypt {
+    #[cfg(target_arch = "x86_64")]
+    Processor(Schedule),
+    Portable(portable::Encrypt),
+}
+
+enum Decrypt {
+    #[cfg(target_arch = "x86_64")]
+    Processor(Schedule),
+    Portable(portable::Decrypt),
 }
 
 impl AesEncrypt {
-    /// Expands a key of 16, 24 or 32 bytes.
+    /// Expands a key of 16, 24 or 32 bytes for the fastest code this processor has.
     ///
     /// # Errors
     /// [`CipherError::KeyLength`] for any other length.
     #[inline]
     pub fn new(key: &[u8]) -> Result<Self, CipherError> {
-        match key.len() {
-            16 => Aes128Enc::new_from_slice(key).map(Self::Aes128),
-            24 => Aes192Enc::new_from_slice(key).map(Self::Aes192),
-            32 => Aes256Enc::new_from_slice(key).map(Self::Aes256),
-            bytes => return Err(CipherError::KeyLength { bytes }),
+        Self::with_backend(key, Backend::best())
+    }
+
+    /// Expands a key of 16, 24 or 32 bytes for a named back end.
+    ///
+    /// # Errors
+    /// [`CipherError::KeyLength`] for any other length, [`CipherError::Backend`] where the processor cannot run it.
+    #[inline]
+    pub fn with_backend(key: &[u8], backend: Backend) -> Result<Self, CipherError> {
+        if !matches!(key.len(), 16 | 24 | 32) {
+            return Err(CipherError::KeyLength { bytes: key.len() });
         }
-        .map_err(|_| CipherError::KeyLength { bytes: key.len() })
+        #[cfg(target_arch = "x86_64")]
+        if let Some(set) = backend.instruction_set() {
+            return match Schedule::new(set, key) {
+                Some(schedule) => Ok(Self(Encrypt::Processor(schedule))),
+                None => Err(CipherError::Backend { backend }),
+            };
+        }
+        if backend != Backend::Portable {
+            return Err(CipherError::Backend { backend });
+        }
+        portable::Encrypt::new(key)
+            .map(|aes| Self(Encrypt::Portable(aes)))
+            .ok_or(CipherError::KeyLength { bytes: key.len() })
+    }
+
+    /// The decrypting direction of the same key.
+    #[must_use]
+    #[inline]
+    pub fn inverse(&self) -> AesDecrypt {
+        AesDecrypt(match &self.0 {
+            #[cfg(target_arch = "x86_64")]
+            Encrypt::Processor(schedule) => Decrypt::Processor(schedule.inverse()),
+            Encrypt::Portable(aes) => Decrypt::Portable(aes.inverse()),
+        })
+    }
+
+    /// What this key runs on.
+    #[must_use]
+    pub fn backend(&self) -> Backend {
+        match &self.0 {
+            #[cfg(target_arch = "x86_64")]
+            Encrypt::Processor(schedule) => schedule.instruction_set().into(),
+            Encrypt::Portable(_) => Backend::Portable,
+        }
+    }
+
+    /// The schedule, where this key runs on one.
+    #[cfg(target_arch = "x86_64")]
+    pub(crate) fn schedule(&self) -> Option<&Schedule> {
+        match &self.0 {
+            Encrypt::Processor(schedule) => Some(schedule),
+            Encrypt::Portable(_) => None,
+        }
+    }
+
+    /// Encrypts whole blocks, each by itself. The data has been checked.
+    #[inline]
+    pub(crate) fn ecb(&self, data: Buffer<'_>) -> Result<(), CipherError> {
+        match &self.0 {
+            #[cfg(target_arch = "x86_64")]
+            Encrypt::Processor(schedule) => schedule.ecb_encrypt(data),
+            Encrypt::Portable(aes) => aes.ecb(data.into_output()?),
+        }
+        Ok(())
+    }
+
+    /// Encrypts one block.
+    #[inline]
+    pub(crate) fn block(&self, mut block: Iv) -> Result<Iv, CipherError> {
+        self.ecb(Buffer::InPlace(&mut block))?;
+        Ok(block)
+    }
+
+    /// Encrypts whole blocks as one chain. `before` is the initialisation vector at first, then the last block.
+    #[inline]
+    pub(crate) fn cbc(&self, before: &mut Iv, data: Buffer<'_>) -> Result<(), CipherError> {
+        match &self.0 {
+            #[cfg(target_arch = "x86_64")]
+            Encrypt::Processor(schedule) => schedule.cbc_encrypt(before, data),
+            Encrypt::Portable(aes) => aes.cbc(before, data.into_output()?),
+        }
+        Ok(())
+    }
+
+    /// Exclusive-ors whole blocks with the encrypted counter, which counts on.
+    #[inline]
+    pub(crate) fn ctr(&self, counter: &mut u128, data: Buffer<'_>) -> Result<(), CipherError> {
+        match &self.0 {
+            #[cfg(target_arch = "x86_64")]
+            Encrypt::Processor(schedule) => schedule.ctr(counter, data),
+            Encrypt::Portable(aes) => aes.ctr(counter, data.into_output()?),
+        }
+        Ok(())
     }
 }
 
 impl AesDecrypt {
-    /// Expands a key of 16, 24 or 32 bytes.
+    /// Expands a key of 16, 24 or 32 bytes for the fastest code this processor has.
     ///
     /// # Errors
     /// [`CipherError::KeyLength`] for any other length.
     #[inline]
     pub fn new(key: &[u8]) -> Result<Self, CipherError> {
-        match key.len() {
-            16 => Aes128Dec::new_from_slice(key).map(Self::Aes128),
-            24 => Aes192Dec::new_from_slice(key).map(Self::Aes192),
-            32 => Aes256Dec::new_from_slice(key).map(Self::Aes256),
-            bytes => return Err(CipherError::KeyLength { bytes }),
-        }
-        .map_err(|_| CipherError::KeyLength { bytes: key.len() })
+        AesEncrypt::new(key).map(|aes| aes.inverse())
     }
-}
 
-impl BlockSizeUser for AesEncrypt {
-    type BlockSize = U16;
-}
-
-impl BlockSizeUser for AesDecrypt {
-    type BlockSize = U16;
-}
-
-impl BlockCipherEncrypt for AesEncrypt {
+    /// Decrypts whole blocks, each by itself.
     #[inline]
-    fn encrypt_with_backend(&self, f: impl BlockCipherEncClosure<BlockSize = U16>) {
-        match self {
-            Self::Aes128(aes) => aes.encrypt_with_backend(f),
-            Self::Aes192(aes) => aes.encrypt_with_backend(f),
-            Self::Aes256(aes) => aes.encrypt_with_backend(f),
+    pub(crate) fn ecb(&self, data: Buffer<'_>) -> Result<(), CipherError> {
+        match &self.0 {
+            #[cfg(target_arch = "x86_64")]
+            Decrypt::Processor(schedule) => schedule.ecb_decrypt(data),
+            Decrypt::Portable(aes) => aes.ecb(data.into_output()?),
         }
+        Ok(())
     }
-}
 
-impl BlockCipherDecrypt for AesDecrypt {
+    /// Decrypts the whole blocks of a chain. `before` is the initialisation vector at first, then the last block.
     #[inline]
-    fn decrypt_with_backend(&self, f: impl BlockCipherDecClosure<BlockSize = U16>) {
-        match self {
-            Self::Aes128(aes) => aes.decrypt_with_backend(f),
-            Self::Aes192(aes) => aes.decrypt_with_backend(f),
-            Self::Aes256(aes) => aes.decrypt_with_backend(f),
+    pub(crate) fn cbc(&self, before: &mut Iv, data: Buffer<'_>) -> Result<(), CipherError> {
+        match &self.0 {
+            #[cfg(target_arch = "x86_64")]
+            Decrypt::Processor(schedule) => schedule.cbc_decrypt(before, data),
+            Decrypt::Portable(aes) => aes.cbc(before, data.into_output()?),
         }
+        Ok(())
     }
 }

@@ -1,7 +1,7 @@
 //! AES the way databases use it: CBC with padding and with the tail rule of data pages, CTR, GCM with a 16-byte
 //! initialisation vector, and bare blocks for wrapping keys.
 //!
-//! Every mode is a *context*: a plain value that holds the expanded key, needs no heap and can live in memory that
+//! Every mode but [`pages`] is a *context*: a plain value that holds the expanded key, needs no heap and can live in memory that
 //! somebody else allocated (a database hands its plugins a stretch of its own stack). A context is fed with `update`
 //! in pieces of any size, is ended once with `finish`, and clears its key and whatever input it still holds when it is
 //! dropped.
@@ -19,16 +19,28 @@
 //! | [`ctr`] | CTR with a 128-bit big-endian counter | SP 800-38A §6.5 |
 //! | [`gcm`] | GCM, tag appended | SP 800-38D §7 |
 //! | [`ecb`] | independent blocks | SP 800-38A §6.1 |
+//! | [`pages`] | many pages at once, each with its key and initialisation vector | InnoDB, MariaDB |
+//!
+//! Which instructions run is chosen once, by what the processor has ([`Backend`]). All `unsafe` code is in the private
+//! module `simd`, whose documentation states its contract.
 
 pub mod cbc;
 pub mod ctr;
 pub mod ecb;
 pub mod gcm;
 pub mod key;
+pub mod pages;
 
+mod backend;
+mod buffer;
 mod error;
 mod held;
+mod portable;
+#[cfg(target_arch = "x86_64")]
+mod simd;
 
+pub use backend::Backend;
+pub use buffer::Buffer;
 pub use error::CipherError;
 pub use key::{AesDecrypt, AesEncrypt};
 

@@ -24,7 +24,7 @@ fn unbound(key: &[u8]) -> UnboundCipherKey {
     UnboundCipherKey::new(algorithm(key), key).expect("a key of the right length")
 }
 
-fn ecb_of(key: &[u8], blocks: &[u8]) -> Vec<u8> {
+pub(crate) fn ecb_of(key: &[u8], blocks: &[u8]) -> Vec<u8> {
     let mut out = blocks.to_vec();
     EncryptingKey::ecb(unbound(key))
         .and_then(|k| k.less_safe_encrypt(&mut out, EncryptionContext::None))
@@ -33,7 +33,7 @@ fn ecb_of(key: &[u8], blocks: &[u8]) -> Vec<u8> {
 }
 
 /// What AWS-LC makes of it; the tail rule, which is MariaDB's own, is put together from its CBC and its ECB.
-fn expected(mode: Mode, key: &[u8], iv: &Iv, plain: &[u8]) -> Vec<u8> {
+pub(crate) fn expected(mode: Mode, key: &[u8], iv: &Iv, plain: &[u8]) -> Vec<u8> {
     let context = || EncryptionContext::Iv128(FixedLength::from(iv));
     let mut out = plain.to_vec();
     match mode {

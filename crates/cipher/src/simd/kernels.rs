@@ -1,0 +1,368 @@
+//! The loops, written once for every register width and number of rounds.
+//!
+//! All are `inline(always)` so that they are compiled with the instructions of the function that calls them, and
+//! `entry.rs` has those functions. There is no branch and no address here that depends on a key or on data.
+
+use core::arch::asm;
+
+use super::schedule::ROUND_KEYS_MAX;
+use super::vector::{Vector, Xmm};
+
+/// Registers that a loop over independent blocks keeps busy at once: as many rounds as are in flight on processors that start two and take
+/// four cycles for each.
+pub(super) const REGISTERS: usize = 8;
+
+/// Round keys of one direction.
+pub(super) type RoundKeys = [u128; ROUND_KEYS_MAX];
+
+/// Where one call works: `blocks` whole blocks from `src` to `dst`, which are the same place or share no byte.
+#[derive(Clone, Copy)]
+pub(super) struct Span {
+    pub(super) src: *const u8,
+    pub(super) dst: *mut u8,
+    pub(super) blocks: usize,
+}
+
+impl Span {
+    /// Steps over the first `blocks`.
+    #[inline(always)]
+    fn advance(&mut self, blocks: usize) {
+        self.src = self.src.wrapping_add(16 * blocks);
+        self.dst = self.dst.wrapping_add(16 * blocks);
+        self.blocks -= blocks;
+    }
+}
+
+/// The same reference, as if it came from elsewhere.
+///
+/// Without it the compiler keeps all round keys in registers from one turn of a loop to the next, and has to keep the
+/// blocks, which are what must be in registers, in memory.
+#[inline(always)]
+fn reread(keys: &RoundKeys) -> &RoundKeys {
+    let mut nothing = 0_usize;
+    // SAFETY: no instruction at all, so the offset stays zero.
+    unsafe {
+        asm!("/* {0} */", inout(reg) nothing, options(nomem, nostack, preserves_flags));
+        &*core::ptr::from_ref(keys).byte_add(nothing)
+    }
+}
+
+/// Encrypts every register.
+///
+/// # Safety
+/// That of [`Vector`].
+#[inline(always)]
+unsafe fn encrypt<V: Vector, const N: usize, const ROUNDS: usize>(state: &mut [V; N], keys: &RoundKeys) {
+    // SAFETY: the caller vouches for the instructions.
+    unsafe {
+        let key = V::splat(keys[0]);
+        for block in state.iter_mut() {
+            *block = block.xor(key);
+        }
+        for key in &keys[1..ROUNDS] {
+            let key = V::splat(*key);
+            for block in state.iter_mut() {
+                *block = block.encrypt_round(key);
+            }
+        }
+        let key = V::splat(keys[ROUNDS]);
+        for block in state.iter_mut() {
+            *block = block.encrypt_last(key);
+        }
+    }
+}
+
+/// Decrypts every register.
+///
+/// # Safety
+/// That of [`Vector`].
+#[inline(always)]
+unsafe fn decrypt<V: Vector, const N: usize, const ROUNDS: usize>(state: &mut [V; N], keys: &RoundKeys) {
+    // SAFETY: the caller vouches for the instructions.
+    unsafe {
+        let key = V::splat(keys[0]);
+        for block in state.iter_mut() {
+            *block = block.xor(key);
+        }
+        for key in &keys[1..ROUNDS] {
+            let key = V::splat(*key);
+            for block in state.iter_mut() {
+                *block = block.decrypt_round(key);
+            }
+        }
+        let key = V::splat(keys[ROUNDS]);
+        for block in state.iter_mut() {
+            *block = block.decrypt_last(key);
+        }
+    }
+}
+
+/// What is done to independent blocks.
+pub(super) trait Work<const ROUNDS: usize> {
+    /// Processes `N` registers of blocks.
+    ///
+    /// # Safety
+    /// That of [`Vector`]; `span` has at least `N * V::BLOCKS` blocks, readable and writable.
+    unsafe fn registers<V: Vector, const N: usize>(&mut self, keys: &RoundKeys, span: Span);
+}
+
+/// Works through a span: whole groups of registers first, then what is left in halving groups and single blocks.
+///
+/// # Safety
+/// That of [`Vector`], for `V` and for [`Xmm`]; the span's memory is valid.
+#[inline(always)]
+pub(super) unsafe fn run<V: Vector, const ROUNDS: usize>(
+    work: &mut impl Work<ROUNDS>,
+    keys: &RoundKeys,
+    mut span: Span,
+) {
+    // SAFETY: the caller vouches for instructions and memory, and each step is taken only where its blocks are left.
+    unsafe {
+        while span.blocks >= REGISTERS * V::BLOCKS {
+            work.registers::<V, REGISTERS>(reread(keys), span);
+            span.advance(REGISTERS * V::BLOCKS);
+        }
+        if span.blocks >= 4 * V::BLOCKS {
+            work.registers::<V, 4>(keys, span);
+            span.advance(4 * V::BLOCKS);
+        }
+        if span.blocks >= 2 * V::BLOCKS {
+            work.registers::<V, 2>(keys, span);
+            span.advance(2 * V::BLOCKS);
+        }
+        while span.blocks >= V::BLOCKS {
+            work.registers::<V, 1>(keys, span);
+            span.advance(V::BLOCKS);
+        }
+        while span.blocks > 0 {
+            work.registers::<Xmm, 1>(keys, span);
+            span.advance(1);
+        }
+    }
+}
+
+/// Encrypts each block by itself.
+pub(super) struct EcbEncrypt;
+
+impl<const ROUNDS: usize> Work<ROUNDS> for EcbEncrypt {
+    #[inline(always)]
+    unsafe fn registers<V: Vector, const N: usize>(&mut self, keys: &RoundKeys, span: Span) {
+        // SAFETY: the caller vouches for instructions and memory.
+        unsafe {
+            let mut state = load::<V, N>(span.src);
+            encrypt::<V, N, ROUNDS>(&mut state, keys);
+            store(&state, span.dst);
+        }
+    }
+}
+
+/// Decrypts each block by itself.
+pub(super) struct EcbDecrypt;
+
+impl<const ROUNDS: usize> Work<ROUNDS> for EcbDecrypt {
+    #[inline(always)]
+    unsafe fn registers<V: Vector, const N: usize>(&mut self, keys: &RoundKeys, span: Span) {
+        // SAFETY: the caller vouches for instructions and memory.
+        unsafe {
+            let mut state = load::<V, N>(span.src);
+            decrypt::<V, N, ROUNDS>(&mut state, keys);
+            store(&state, span.dst);
+        }
+    }
+}
+
+/// Undoes a chain; holds the encrypted block before the next one.
+pub(super) struct CbcDecrypt {
+    pub(super) before: u128,
+}
+
+impl<const ROUNDS: usize> Work<ROUNDS> for CbcDecrypt {
+    #[inline(always)]
+    unsafe fn registers<V: Vector, const N: usize>(&mut self, keys: &RoundKeys, span: Span) {
+        let bytes = 16 * V::BLOCKS;
+        // SAFETY: the caller vouches for instructions and memory. From the second register on, the block before the
+        // register is inside the span too.
+        unsafe {
+            let mut state = load::<V, N>(span.src);
+            let first = state[0].shifted_in(self.before);
+            let last = span.src.wrapping_add(N * bytes - 16).cast::<u128>().read_unaligned();
+            decrypt::<V, N, ROUNDS>(&mut state, keys);
+            // Backwards, because in place each register needs the still encrypted block in front of it.
+            for at in (1..N).rev() {
+                let before = V::load(span.src.wrapping_add(at * bytes - 16));
+                state[at].xor(before).store(span.dst.wrapping_add(at * bytes));
+            }
+            state[0].xor(first).store(span.dst);
+            self.before = last;
+        }
+    }
+}
+
+/// How far each block of a register is from its first.
+const FIRST: [u128; 4] = [0, 1, 2, 3];
+
+/// Exclusive-ors the encrypted counter; holds its next value.
+pub(super) struct Ctr {
+    pub(super) counter: u128,
+}
+
+impl<const ROUNDS: usize> Work<ROUNDS> for Ctr {
+    #[inline(always)]
+    unsafe fn registers<V: Vector, const N: usize>(&mut self, keys: &RoundKeys, span: Span) {
+        // SAFETY: the caller vouches for instructions and memory; the counters are four blocks on the stack, and no
+        // register has more.
+        unsafe {
+            let mut state = [V::splat(0); N];
+            let blocks = (N * V::BLOCKS) as u64;
+            // Counters are public, so this branch tells nothing.
+            if (self.counter as u64).checked_add(blocks).is_some() {
+                let step = V::splat(V::BLOCKS as u128);
+                let mut counters = V::splat(self.counter).add_halves(V::load(FIRST.as_ptr().cast()));
+                for block in &mut state {
+                    *block = counters.reversed();
+                    counters = counters.add_halves(step);
+                }
+            } else {
+                // The lower halves carry into the upper ones somewhere in here.
+                let mut values = FIRST.map(|place| self.counter.wrapping_add(place));
+                for block in &mut state {
+                    *block = V::load(values.as_ptr().cast()).reversed();
+                    values = values.map(|value| value.wrapping_add(V::BLOCKS as u128));
+                }
+            }
+            encrypt::<V, N, ROUNDS>(&mut state, keys);
+            for (at, block) in state.iter().enumerate() {
+                let place = at * 16 * V::BLOCKS;
+                let data = V::load(span.src.wrapping_add(place));
+                block.xor(data).store(span.dst.wrapping_add(place));
+            }
+            self.counter = self.counter.wrapping_add(u128::from(blocks));
+        }
+    }
+}
+
+#[inline(always)]
+unsafe fn load<V: Vector, const N: usize>(from: *const u8) -> [V; N] {
+    // SAFETY: the caller vouches for instructions and memory.
+    unsafe {
+        let mut state = [V::splat(0); N];
+        for (at, register) in state.iter_mut().enumerate() {
+            *register = V::load(from.wrapping_add(at * 16 * V::BLOCKS));
+        }
+        state
+    }
+}
+
+#[inline(always)]
+unsafe fn store<V: Vector, const N: usize>(state: &[V; N], to: *mut u8) {
+    for (at, register) in state.iter().enumerate() {
+        // SAFETY: the caller vouches for instructions and memory.
+        unsafe { register.store(to.wrapping_add(at * 16 * V::BLOCKS)) };
+    }
+}
+
+/// One chain. Nothing in it can run at the same time, so only the way from one block to the next counts: the next
+/// block is brought in by the last round's key, which leaves nothing between two blocks but the rounds.
+///
+/// # Safety
+/// That of [`Vector`] for [`Xmm`]; the span's memory is valid.
+#[inline(always)]
+pub(super) unsafe fn cbc_encrypt<const ROUNDS: usize>(keys: &RoundKeys, before: &mut u128, span: Span) {
+    if span.blocks == 0 {
+        return;
+    }
+    // SAFETY: the caller vouches for instructions and memory, and no block outside the span is read.
+    unsafe {
+        let (first, last) = (Xmm::splat(keys[0]), Xmm::splat(keys[ROUNDS]));
+        let mut state = Xmm::splat(*before).xor(Xmm::load(span.src).xor(first));
+        for at in 0..span.blocks - 1 {
+            for key in &keys[1..ROUNDS] {
+                state = state.encrypt_round(Xmm::splat(*key));
+            }
+            let next = Xmm::load(span.src.wrapping_add(16 * (at + 1))).xor(first);
+            state = state.encrypt_last(last.xor(next));
+            state.xor(next).store(span.dst.wrapping_add(16 * at));
+        }
+        for key in &keys[1..ROUNDS] {
+            state = state.encrypt_round(Xmm::splat(*key));
+        }
+        state = state.encrypt_last(last);
+        state.store(span.dst.wrapping_add(16 * (span.blocks - 1)));
+        state.store((before as *mut u128).cast());
+    }
+}
+
+/// What a set of chains looks like to the loop: `L` lanes, each with the block before, and where it reads and writes.
+#[repr(C, align(64))]
+pub(super) struct Chains<const L: usize> {
+    /// Round keys by round and lane, where the lanes' keys differ.
+    pub(super) keys: [[u128; L]; ROUND_KEYS_MAX],
+    /// The encrypted block before, or the initialisation vector.
+    pub(super) before: [u128; L],
+    /// Addresses at step 0; the loop adds 16 times the step.
+    pub(super) src: [*const u8; L],
+    pub(super) dst: [*mut u8; L],
+}
+
+/// Takes every lane from step `from` to step `to`. `shared` are the round keys of all lanes, or nothing when each has
+/// its own.
+///
+/// # Safety
+/// That of [`Vector`]; `L` is `N * V::BLOCKS`; every lane's addresses are valid for these steps, and no lane's
+/// output is another lane's input or output, except where the values do not matter.
+#[inline(always)]
+pub(super) unsafe fn cbc_lanes<
+    V: Vector,
+    const N: usize,
+    const L: usize,
+    const ROUNDS: usize,
+    const SHARED: bool,
+>(
+    chains: &mut Chains<L>,
+    shared: &RoundKeys,
+    from: usize,
+    to: usize,
+) {
+    // SAFETY: the caller vouches for instructions and memory.
+    unsafe {
+        let mut state = load::<V, N>(chains.before.as_ptr().cast());
+        for step in from..to {
+            let at = 16 * step;
+            let shared = reread(shared);
+            for (register, block) in state.iter_mut().enumerate() {
+                let lane = register * V::BLOCKS;
+                let key = lane_key::<V, L, SHARED>(chains, shared, 0, lane);
+                let plain = V::gather(&chains.src[lane..], at);
+                *block = block.xor(plain.xor(key));
+            }
+            for round in 1..ROUNDS {
+                for (register, block) in state.iter_mut().enumerate() {
+                    let key = lane_key::<V, L, SHARED>(chains, shared, round, register * V::BLOCKS);
+                    *block = block.encrypt_round(key);
+                }
+            }
+            for (register, block) in state.iter_mut().enumerate() {
+                let lane = register * V::BLOCKS;
+                let key = lane_key::<V, L, SHARED>(chains, shared, ROUNDS, lane);
+                *block = block.encrypt_last(key);
+                block.scatter(&chains.dst[lane..], at);
+            }
+        }
+        store(&state, chains.before.as_mut_ptr().cast());
+    }
+}
+
+/// # Safety
+/// That of [`Vector`].
+#[inline(always)]
+unsafe fn lane_key<V: Vector, const L: usize, const SHARED: bool>(
+    chains: &Chains<L>,
+    shared: &RoundKeys,
+    round: usize,
+    lane: usize,
+) -> V {
+    // SAFETY: the caller vouches for the instructions; `lane` is a register's first, so a whole register follows.
+    unsafe {
+        if SHARED { V::splat(shared[round]) } else { V::load(chains.keys[round].as_ptr().add(lane).cast()) }
+    }
+}
