@@ -56,18 +56,18 @@ impl Kmip {
         attributes
     }
 
-    /// The objects that carry this name and are not destroyed.
-    fn identifiers(&self, name: &KeyName) -> Result<Vec<String>, Error> {
+    /// The objects that carry this name, as the server lists them.
+    fn listed(&self, name: &KeyName) -> Result<Vec<String>, Error> {
         let mut filter = Attributes::new();
         filter.push(Attribute::Name(Name::text(name.in_back_end())));
         if let Some(group) = &self.group {
             filter.push(Attribute::ObjectGroup(group.clone()));
         }
-        let found = self.session.locate(&filter)?;
-        if found.len() < 2 {
-            return Ok(found);
-        }
-        // Some servers go on listing what was destroyed.
+        Ok(self.session.locate(&filter)?)
+    }
+
+    /// Those of them that are not destroyed, which some servers go on listing.
+    fn live(&self, found: Vec<String>) -> Result<Vec<String>, Error> {
         let states = self.session.get_attributes_many(&found, &[AttributeKind::State])?;
         Ok(found
             .into_iter()
@@ -77,9 +77,16 @@ impl Kmip {
             .collect())
     }
 
-    /// The one object that carries this name.
+    /// The objects that carry this name and are not destroyed.
+    fn identifiers(&self, name: &KeyName) -> Result<Vec<String>, Error> {
+        let found = self.listed(name)?;
+        if found.is_empty() { Ok(found) } else { self.live(found) }
+    }
+
+    /// The one object that carries this name. Where it is the only one, it may be destroyed, as the next question to the server will show.
     fn identifier(&self, name: &KeyName) -> Result<Option<String>, Error> {
-        let mut identifiers = self.identifiers(name)?;
+        let found = self.listed(name)?;
+        let mut identifiers = if found.len() < 2 { found } else { self.live(found)? };
         match identifiers.len() {
             0 | 1 => Ok(identifiers.pop()),
             _ => Err(Error::Ambiguous { name: name.in_back_end(), identifiers }),
@@ -102,7 +109,8 @@ impl Kmip {
         }
         match super::activated(&self.session, self.identity(name, usage), make) {
             Ok(made) => {
-                let others = self.identifiers(name)?.iter().any(|id| *id != made);
+                // Where nobody can be asked any more, the key is made all the same, and a twin would show when it is fetched.
+                let others = self.identifiers(name).is_ok_and(|found| found.iter().any(|id| *id != made));
                 if !others {
                     return Ok(());
                 }
@@ -180,29 +188,38 @@ impl Backend for Kmip {
     }
 
     fn fetch(&self, name: &KeyName) -> Result<Option<Key>, Error> {
-        let Some(identifier) = self.identifier(name)? else { return Ok(None) };
-        match self.session.get(&identifier)? {
-            None => Ok(None),
-            Some(object) => {
-                key(object).map(Some).ok_or_else(|| Error::NotReadable { name: name.in_back_end() })
+        self.session.together(|session| {
+            let Some(identifier) = self.identifier(name)? else { return Ok(None) };
+            match session.get(&identifier)? {
+                None => Ok(None),
+                Some(object) => {
+                    key(object).map(Some).ok_or_else(|| Error::NotReadable { name: name.in_back_end() })
+                }
             }
-        }
+        })
     }
 
     fn describe(&self, name: &KeyName) -> Result<Option<Description>, Error> {
-        let Some(identifier) = self.identifier(name)? else { return Ok(None) };
-        let Some(attributes) = self.session.get_attributes(&identifier, &DESCRIBING)? else {
-            return Ok(None);
-        };
-        if !is_live(&attributes) {
-            return Ok(None);
-        }
-        if let Some((kind, bytes)) = kind_and_length(&attributes) {
-            return Ok(Some(Description { name: name.clone(), kind, bytes, identifier }));
-        }
-        // A server that does not say how long a secret is.
-        let Some(key) = self.fetch(name)? else { return Ok(None) };
-        Ok(Some(Description { name: name.clone(), kind: key.kind, bytes: key.material.len(), identifier }))
+        self.session.together(|session| {
+            let Some(identifier) = self.identifier(name)? else { return Ok(None) };
+            let Some(attributes) = session.get_attributes(&identifier, &DESCRIBING)? else {
+                return Ok(None);
+            };
+            if !is_live(&attributes) {
+                return Ok(None);
+            }
+            if let Some((kind, bytes)) = kind_and_length(&attributes) {
+                return Ok(Some(Description { name: name.clone(), kind, bytes, identifier }));
+            }
+            // A server that does not say how long a secret is.
+            let Some(key) = self.fetch(name)? else { return Ok(None) };
+            Ok(Some(Description {
+                name: name.clone(),
+                kind: key.kind,
+                bytes: key.material.len(),
+                identifier,
+            }))
+        })
     }
 
     fn remove(&self, name: &KeyName) -> Result<bool, Error> {
@@ -213,6 +230,12 @@ impl Backend for Kmip {
     }
 
     fn list(&self) -> Result<Vec<Description>, Error> {
+        self.session.together(|_| self.list_all())
+    }
+}
+
+impl Kmip {
+    fn list_all(&self) -> Result<Vec<Description>, Error> {
         let mut filter = Attributes::new();
         if let Some(group) = &self.group {
             filter.push(Attribute::ObjectGroup(group.clone()));

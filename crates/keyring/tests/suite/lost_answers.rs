@@ -126,3 +126,22 @@ fn a_rotation_whose_answer_was_lost_makes_one_version() {
         "{error}"
     );
 }
+
+/// The server has said that the key is made; that nobody could be asked afterwards makes no failure of it.
+#[test]
+fn a_key_that_the_server_has_confirmed_is_made_even_if_the_last_look_fails() {
+    let vault = Vault::start();
+    let dir = vault.enrol("db");
+    let wire = Wire::to(vault.kmip());
+    let keyring = Keyring::from(Kmip::new(session(&dir, wire.address), None));
+    wire.lose(3, true);
+    keyring.generate(&KeyName::new("key", None).unwrap(), KeyKind::Aes, 32).unwrap();
+    assert_eq!(wire.requests_left.load(Ordering::SeqCst), 0);
+
+    let wire = Wire::to(vault.kmip());
+    KmipVersions::new(session(&dir, vault.kmip())).add(KeyId(1), 256).unwrap();
+    let versions = KmipVersions::new(session(&dir, wire.address));
+    wire.lose(4, true);
+    assert_eq!(versions.rotate(KeyId(1), 2).unwrap(), KeyVersion::new(3).unwrap());
+    assert_eq!(wire.requests_left.load(Ordering::SeqCst), 0);
+}

@@ -14,6 +14,7 @@ pub(super) fn suite(keys: impl Fn(&str) -> KmipVersions) {
     other_prefixes_are_apart(&keys("one"), &keys("one/x"), &keys("on"));
     many_versions_are_loaded_in_batches(&keys("many"));
     keys_without_a_group_are_found_by_name(&keys("ungrouped"));
+    a_wide_gap_is_no_long_search(&keys("gap"));
     revoked_versions_stay_and_destroyed_ones_go(&keys("states"));
     a_lower_answer_than_before_is_refused(&keys("lower"));
     two_objects_of_one_name_are_not_guessed_at(&keys("twins"));
@@ -103,6 +104,16 @@ fn keys_without_a_group_are_found_by_name(keys: &KmipVersions) {
     assert_eq!(keys.load().unwrap().len(), 3);
     assert_eq!(keys.version(KeyId(4), version(9)).unwrap().unwrap().material.len(), 16);
     assert_eq!(keys.rotate(KeyId(4), 2).unwrap(), version(11));
+}
+
+/// Counting from one version to the next would take days, under the locks of whoever asks.
+fn a_wide_gap_is_no_long_search(keys: &KmipVersions) {
+    for number in [1, 4_000_000_000_u32] {
+        plant(keys.session(), &format!("gap/4/{number}"), None);
+    }
+    assert_eq!(keys.load().unwrap().len(), 2);
+    assert_eq!(versions(keys, 4), [1, 4_000_000_000]);
+    assert_eq!(keys.rotate(KeyId(4), 2).unwrap(), version(4_000_000_002));
 }
 
 fn revoked_versions_stay_and_destroyed_ones_go(keys: &KmipVersions) {
