@@ -16,6 +16,7 @@ pub struct Health {
 #[derive(Debug)]
 struct Fault {
     message: String,
+    is_outage: bool,
     logged: Instant,
     since: Instant,
 }
@@ -27,24 +28,32 @@ impl Health {
         Self { last_contact: now, fault: None }
     }
 
-    /// The key server answered. If it had not before: for how long.
+    /// The key server gave all keys. If it had not before: for how long.
     pub fn contact(&mut self, now: Instant) -> Option<Duration> {
         self.last_contact = now;
         self.fault.take().map(|fault| now - fault.since)
     }
 
-    /// The key server did not answer, or what it said cannot be used. Whether this is worth a line in the error log:
-    /// it is new, other than before, or the last line is ten minutes old.
-    pub fn fault(&mut self, message: &str, now: Instant) -> bool {
+    /// The key server answered a question about one key. That ends an outage; a refusal of all its keys stands until it gives
+    /// them again. If there was an outage: for how long.
+    pub fn heard(&mut self, now: Instant) -> Option<Duration> {
+        self.last_contact = now;
+        self.fault.take_if(|fault| fault.is_outage).map(|fault| now - fault.since)
+    }
+
+    /// The key server did not answer (`is_outage`), or what it said cannot be used. Whether this is worth a line in the error
+    /// log: it is new, other than before, or the last line is ten minutes old.
+    pub fn fault(&mut self, message: &str, is_outage: bool, now: Instant) -> bool {
         match &mut self.fault {
             Some(fault) if fault.message == message && now < fault.logged + REPEAT => false,
             Some(fault) => {
                 message.clone_into(&mut fault.message);
+                fault.is_outage = is_outage;
                 fault.logged = now;
                 true
             }
             None => {
-                self.fault = Some(Fault { message: message.to_owned(), logged: now, since: now });
+                self.fault = Some(Fault { message: message.to_owned(), is_outage, logged: now, since: now });
                 true
             }
         }
@@ -73,14 +82,28 @@ mod tests {
         let at = |seconds| start + Duration::from_secs(seconds);
         let mut health = Health::new(start);
         assert_eq!(health.outcome(), "OK");
-        assert!(health.fault("refused", at(60)));
-        assert!(!health.fault("refused", at(120)));
-        assert!(health.fault("timed out", at(180)), "another fault is news");
-        assert!(!health.fault("timed out", at(779)));
-        assert!(health.fault("timed out", at(780)));
+        assert!(health.fault("refused", true, at(60)));
+        assert!(!health.fault("refused", true, at(120)));
+        assert!(health.fault("timed out", true, at(180)), "another fault is news");
+        assert!(!health.fault("timed out", true, at(779)));
+        assert!(health.fault("timed out", true, at(780)));
         assert_eq!((health.outcome(), health.since_contact(at(790)).as_secs()), ("timed out", 790));
         assert_eq!(health.contact(at(800)), Some(Duration::from_secs(740)));
         assert_eq!(health.contact(at(860)), None, "recovery is news only once");
         assert_eq!((health.outcome(), health.since_contact(at(860)).as_secs()), ("OK", 0));
+    }
+
+    #[test]
+    fn an_answer_about_one_key_ends_an_outage_and_not_a_refusal() {
+        let start = Instant::now();
+        let at = |seconds| start + Duration::from_secs(seconds);
+        let mut health = Health::new(start);
+        assert!(health.fault("away", true, at(1)));
+        assert_eq!(health.heard(at(5)), Some(Duration::from_secs(4)));
+        assert_eq!(health.outcome(), "OK");
+        assert!(health.fault("a key is gone", false, at(10)));
+        assert_eq!(health.heard(at(20)), None);
+        assert_eq!((health.outcome(), health.since_contact(at(20)).as_secs()), ("a key is gone", 0));
+        assert!(!health.fault("a key is gone", false, at(60)), "nothing new");
     }
 }

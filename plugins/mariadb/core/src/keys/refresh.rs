@@ -6,6 +6,8 @@ use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use strongroom_plugin_abi::boundary::guard;
+
 use super::KeyService;
 use crate::server::ServerThread;
 
@@ -40,8 +42,11 @@ impl Refresher {
             let orders = Arc::clone(&orders);
             move || {
                 while orders.wait_for_next() {
-                    // A failure has been logged and shows in the status variables.
-                    let _ = service.reload();
+                    // A failure has been logged and shows in the status variables. A panic costs one refresh, not all that
+                    // would follow.
+                    guard((), || {
+                        let _ = service.reload();
+                    });
                 }
             }
         })?;
@@ -130,6 +135,17 @@ mod tests {
         eventually("the recovery is noticed", || service.health().0 == "OK");
         drop(refresher);
         assert_eq!(Arc::strong_count(&service), 1, "the thread is gone");
+    }
+
+    #[test]
+    fn a_panic_costs_one_refresh_and_not_all_that_follow() {
+        let (bench, service, _refresher) = start(Duration::from_millis(5));
+        bench.panic_once();
+        bench.set(&[(1, 1, 1), (1, 3, 3)]);
+        eventually("version 3 arrives", || {
+            service.latest(KeyId(1)).is_some_and(|latest| latest.number() == 3)
+        });
+        assert!(bench.has_panicked());
     }
 
     #[test]

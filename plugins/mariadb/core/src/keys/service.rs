@@ -85,7 +85,8 @@ impl KeyService {
         match &result {
             Ok(_) => {
                 absent.forget();
-                self.reached();
+                let recovered = lock(&self.health).contact(Instant::now());
+                self.recovered(recovered);
             }
             Err(error) => self.failed(error),
         }
@@ -123,7 +124,10 @@ impl KeyService {
             Ok(())
         });
         match result {
-            Ok(()) => self.reached(),
+            Ok(()) => {
+                let recovered = lock(&self.health).heard(Instant::now());
+                self.recovered(recovered);
+            }
             Err(error) => {
                 absent.unreachable(Instant::now());
                 self.failed(&error);
@@ -147,16 +151,16 @@ impl KeyService {
         later
     }
 
-    fn reached(&self) {
-        let recovered = lock(&self.health).contact(Instant::now());
-        if let Some(away) = recovered {
+    fn recovered(&self, after: Option<Duration>) {
+        if let Some(away) = after {
             self.log.note(&format!("keys are refreshed again, after {} s", away.as_secs()));
         }
     }
 
     fn failed(&self, error: &LoadError) {
         let message = error.to_string();
-        let is_news = lock(&self.health).fault(&message, Instant::now());
+        let is_outage = matches!(error, LoadError::CouldNotAsk(_));
+        let is_news = lock(&self.health).fault(&message, is_outage, Instant::now());
         if is_news {
             self.log.error(&not_refreshed(error));
         }

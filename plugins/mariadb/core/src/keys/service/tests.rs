@@ -15,6 +15,9 @@ pub(crate) struct Bench {
     keys: Mutex<Vec<(u32, u32, u8)>>,
     away: AtomicBool,
     questions: AtomicUsize,
+    /// Whether the next question panics, and whether one has.
+    panics: AtomicBool,
+    panicked: AtomicBool,
     /// While this is locked, every question waits.
     gate: Mutex<()>,
 }
@@ -38,8 +41,20 @@ impl Bench {
         self.questions.load(Ordering::SeqCst)
     }
 
+    pub(crate) fn panic_once(&self) {
+        self.panics.store(true, Ordering::SeqCst);
+    }
+
+    pub(crate) fn has_panicked(&self) -> bool {
+        self.panicked.load(Ordering::SeqCst)
+    }
+
     fn answer(&self, wanted: impl Fn(u32, u32) -> bool) -> Result<Vec<VersionedKey>, LoadError> {
         self.questions.fetch_add(1, Ordering::SeqCst);
+        if self.panics.swap(false, Ordering::SeqCst) {
+            self.panicked.store(true, Ordering::SeqCst);
+            panic!("on purpose");
+        }
         drop(lock(&self.gate));
         if self.away.load(Ordering::SeqCst) {
             let server: ServerAddress = "vault.example:5696".parse().expect("an address");
