@@ -19,6 +19,7 @@ use strongroom_vault::control::{ControlError, Refusal, RefusalKind};
 use strongroom_vault::enrolment::TokenError;
 use strongroom_vault::server::ServeError;
 
+use crate::command::keyfile::Fault;
 use crate::enrolment::AddressFault;
 use crate::exit::Exit;
 
@@ -93,6 +94,8 @@ pub(crate) enum Error {
     Versions(versions::ChangeError),
     /// Key versions cannot be loaded.
     Load(LoadError),
+    /// A key file was not read or changed.
+    KeyFile(Fault),
     /// Too few servers passed the test.
     Ping {
         /// How many passed.
@@ -201,6 +204,7 @@ impl Error {
             Self::Keyring(error) => keyring_exit(error),
             Self::Versions(error) => change_exit(error),
             Self::Load(error) => load_exit(error),
+            Self::KeyFile(fault) => fault.exit(),
             Self::Enrol(faults) => faults.last().map_or(Exit::OtherSide, |last| last.fault.exit()),
             Self::Vault(refusal) => refusal_exit(refusal.kind),
             Self::Control(error) => control_exit(error),
@@ -295,16 +299,24 @@ fn control_exit(error: &ControlError) -> Exit {
     }
 }
 
+impl From<Fault> for Error {
+    fn from(fault: Fault) -> Self {
+        Self::KeyFile(fault)
+    }
+}
+
 impl std::error::Error for Error {}
 
 #[cfg(test)]
 mod tests {
-    use strongroom_client::endpoint_dir::Fault;
+    use strongroom_client::endpoint_dir::Fault as DirFault;
     use strongroom_client::error::{Cause, IoFault, Step};
     use strongroom_client::key_file::KeyFileError;
     use strongroom_client::{ServerAddress, ServerFailure};
     use strongroom_keyring::KeyKind;
-    use strongroom_keyring::versions::{ChangeError, KeyFault, KeyId};
+    use strongroom_keyring::key_file::text::{LineError, LineFault};
+    use strongroom_keyring::key_file::{AppendError, KeyFileError as KeyFileFault};
+    use strongroom_keyring::versions::{ChangeError, KeyFault, KeyId, KeyVersion};
     use strongroom_kmip::Operation;
     use strongroom_kmip::message::Failure;
     use strongroom_kmip::types::ResultStatus;
@@ -329,7 +341,7 @@ mod tests {
         Error::Vault(Refusal { kind, message: String::new() })
     }
 
-    fn endpoint_dir(fault: Fault) -> Error {
+    fn endpoint_dir(fault: DirFault) -> Error {
         Error::EndpointDir(EndpointDirError { path: "conf".into(), fault })
     }
 
@@ -339,7 +351,8 @@ mod tests {
 
     #[test]
     fn every_error_has_its_exit_code() {
-        let unreadable = Fault::Unreadable(IoFault { kind: io::ErrorKind::NotFound, errno: None });
+        let unreadable = DirFault::Unreadable(IoFault { kind: io::ErrorKind::NotFound, errno: None });
+        let line = LineError { fault: LineFault::Syntax, line: 1, column: 1 };
         let table = [
             (Error::Output(io()), Exit::Failed),
             (Error::Interrupted, Exit::Failed),
@@ -355,8 +368,8 @@ mod tests {
             (Error::Token(TokenError::Mistyped), Exit::Usage),
             (Error::TokenAddresses, Exit::Usage),
             (endpoint_dir(unreadable), Exit::Failed),
-            (endpoint_dir(Fault::ReadableByOthers(0o644)), Exit::Failed),
-            (endpoint_dir(Fault::Key(KeyFileError::WrongPassword)), Exit::Integrity),
+            (endpoint_dir(DirFault::ReadableByOthers(0o644)), Exit::Failed),
+            (endpoint_dir(DirFault::Key(KeyFileError::WrongPassword)), Exit::Integrity),
             (Error::Client(unreachable()), Exit::OtherSide),
             (Error::Client(refused(ResultReason::PermissionDenied)), Exit::OtherSide),
             (Error::Client(refused(ResultReason::ItemNotFound)), Exit::NotFound),
@@ -372,6 +385,27 @@ mod tests {
                 Error::Load(LoadError::Unusable { name: "a".to_owned(), fault: KeyFault::Length(5) }),
                 Exit::Integrity,
             ),
+            (Error::KeyFile(Fault::Read(KeyFileFault::WrongKey("a".into()))), Exit::Integrity),
+            (Error::KeyFile(Fault::Read(KeyFileFault::Line("a".into(), line))), Exit::Integrity),
+            (
+                Error::KeyFile(Fault::Change(AppendError::File(KeyFileFault::WrongKey("a".into())))),
+                Exit::Integrity,
+            ),
+            (Error::KeyFile(Fault::NotReadBack), Exit::Integrity),
+            (Error::KeyFile(Fault::Read(KeyFileFault::NotFound("a".into(), io()))), Exit::Failed),
+            (Error::KeyFile(Fault::Read(KeyFileFault::NotEncrypted("a".into()))), Exit::Failed),
+            (Error::KeyFile(Fault::Change(AppendError::Busy("a".into()))), Exit::Failed),
+            (Error::KeyFile(Fault::NoSecret("a".into())), Exit::Failed),
+            (Error::KeyFile(Fault::NoSecretForNew), Exit::Failed),
+            (Error::KeyFile(Fault::EmptySecret), Exit::Failed),
+            (Error::KeyFile(Fault::Sealed("a".into())), Exit::Failed),
+            (Error::KeyFile(Fault::Plain("a".into())), Exit::Failed),
+            (Error::KeyFile(Fault::NoSuchKey("a".into(), KeyId(1))), Exit::NotFound),
+            (
+                Error::KeyFile(Fault::Exists { path: "a".into(), id: KeyId(1), latest: KeyVersion::FIRST }),
+                Exit::Failed,
+            ),
+            (Error::KeyFile(Fault::VersionsExhausted(KeyId(1))), Exit::Failed),
             (refusal(RefusalKind::NotFound), Exit::NotFound),
             (refusal(RefusalKind::Forbidden), Exit::OtherSide),
             (refusal(RefusalKind::Sealed), Exit::OtherSide),

@@ -45,6 +45,7 @@ fn run(command: Command, output: Output) -> Result<(), Error> {
         Command::Enroll(args) => command::enroll::run(&args, output),
         Command::List(args) => command::list::run(&args, output),
         Command::Key(command) => command::key::run(&command, output),
+        Command::Keyfile(command) => command::keyfile::run(&command, output),
         Command::Ping(args) => command::ping::run(&args, output),
         Command::Mariadb(MariadbCommand::Key(command)) => command::mariadb::run(&command, output),
         Command::Completions { shell } => command::shell::completions(shell, output),

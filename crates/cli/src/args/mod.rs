@@ -5,6 +5,7 @@
 
 mod endpoint;
 mod enroll;
+mod keyfile;
 mod keys;
 mod quickstart;
 mod vault;
@@ -15,6 +16,10 @@ use clap::{Args, Parser, Subcommand};
 
 pub(crate) use endpoint::{EndpointAddArgs, EndpointCommand, EndpointNameArgs};
 pub(crate) use enroll::EnrollArgs;
+pub(crate) use keyfile::{
+    KeyfileAddArgs, KeyfileCommand, KeyfileCreateArgs, KeyfileDigest, KeyfileReadArgs, KeyfileRotateArgs,
+    KeyfileSealArgs, KeyfileSecretArgs,
+};
 pub(crate) use keys::{
     KeyCommand, KeyFetchArgs, KeyGenerateArgs, KeyNameArgs, KeyRemoveArgs, KeyType, MariadbCommand,
     MariadbKeyAddArgs, MariadbKeyCommand, MariadbKeyListArgs, MariadbKeyRotateArgs,
@@ -72,6 +77,10 @@ pub(crate) enum Command {
     /// Generate, fetch, show and remove keys
     #[command(subcommand)]
     Key(KeyCommand),
+
+    /// Make, rotate, check and encrypt MariaDB's key file
+    #[command(subcommand)]
+    Keyfile(KeyfileCommand),
 
     /// Test the connection to every server of the endpoint, step by step
     Ping(PingArgs),

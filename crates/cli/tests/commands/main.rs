@@ -3,6 +3,8 @@
 mod enrolment;
 mod faults;
 mod journey;
+mod keyfile;
+mod keyfile_sealed;
 mod quickstart;
 mod revocation;
 mod usage;
@@ -35,6 +37,12 @@ impl Ran {
     fn ok(self) -> String {
         assert_eq!(self.code, 0, "{}{}", self.stdout, self.stderr);
         self.stdout
+    }
+
+    /// The same with standard error in one line, because where its lines break depends on the length of paths.
+    fn unwrapped(mut self) -> Self {
+        self.stderr = self.stderr.split_whitespace().collect::<Vec<_>>().join(" ");
+        self
     }
 
     /// Standard error of a run that must have ended with `code`.
