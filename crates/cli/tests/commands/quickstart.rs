@@ -46,8 +46,9 @@ fn it_stays_up_for_the_next_server_until_it_is_told_to_end() {
         .env("PATH", "")
         .spawn()
         .unwrap();
-    let printed = BufReader::new(child.stdout.take().unwrap());
-    let invited = printed.lines().map_while(Result::ok).any(|line| line.contains("strongroom ping --conf"));
+    // Kept to the end: a run whose reader is gone ends.
+    let mut printed = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
+    let invited = printed.by_ref().any(|line| line.contains("strongroom ping --conf"));
     let outcome = std::panic::catch_unwind(|| {
         assert!(invited, "it ended without an invitation");
         let token = run(args!["endpoint", "add", "db1", "--dir", dir.join("vault")]).ok();
@@ -59,6 +60,7 @@ fn it_stays_up_for_the_next_server_until_it_is_told_to_end() {
     let ended = wait_until(Duration::from_secs(10), || child.try_wait().unwrap());
     let _ = child.kill();
     let _ = child.wait();
+    drop(printed);
     if let Err(panic) = outcome {
         std::panic::resume_unwind(panic);
     }
