@@ -1,10 +1,12 @@
 //! Examples printed in SP 800-38A, appendix F: one key, one text, two modes.
 
-use strongroom_cipher::{AesEncrypt, ecb};
+use strongroom_cipher::pages::{self, Page, PageKey, Rule};
+use strongroom_cipher::{AesEncrypt, Backend, Buffer, ecb};
 
 use crate::whole::{Mode, decrypt, encrypt};
 
 const KEY_128: &str = "2b7e151628aed2a6abf7158809cf4f3c";
+const KEY_192: &str = "8e73b0f7da0e6452c810f32b809079e562f8ead2522c6b7b";
 const KEY_256: &str = "603deb1015ca71be2b73aef0857d77811f352c073b6108d72d9810a30914dff4";
 const PLAIN: &str = "6bc1bee22e409f96e93d7e117393172aae2d8a571e03ac9c9eb76fac45af8e51\
                      30c81c46a35ce411e5fbc1191a0a52eff69f2445df4f9b17ad2b417be66c3710";
@@ -64,4 +66,32 @@ fn single_blocks_match_sp_800_38a_f_1() {
     let mut block = bytes(PLAIN)[..16].to_vec();
     ecb::encrypt_blocks(&aes, &mut block).expect("one block");
     assert_eq!(block, bytes("3ad77bb40d7a3660a89ecaf32466ef97"));
+}
+
+#[test]
+fn pages_match_sp_800_38a_in_every_back_end() {
+    let iv_cbc = iv("000102030405060708090a0b0c0d0e0f");
+    let iv_ctr = iv("f0f1f2f3f4f5f6f7f8f9fafbfcfdfeff");
+    // The last block of F.2.1, F.2.3 and F.2.5, and of F.5.1, F.5.3 and F.5.5.
+    for (key, cbc, ctr) in [
+        (KEY_128, "3ff1caa1681fac09120eca307586e1a7", "1e031dda2fbe03d1792170a0f3009cee"),
+        (KEY_192, "08b0e27988598881d920a9e64f5615cd", "4f78a7f6d29809585a97daec58c6b050"),
+        (KEY_256, "b2eb05e2c39be9fcda6c19078c6a9d1b", "dfc9c58db67aada613c2dd08457941a6"),
+    ] {
+        for backend in Backend::ALL.into_iter().filter(|backend| backend.is_available()) {
+            let key = PageKey::with_backend(&bytes(key), backend).expect("a key");
+            let mut chained = vec![bytes(PLAIN); 3];
+            let mut batch: Vec<Page<'_>> = chained
+                .iter_mut()
+                .map(|page| Page { key: &key, iv: iv_cbc, data: Buffer::InPlace(page) })
+                .collect();
+            pages::encrypt(Rule::WholeBlocks, &mut batch).expect("whole blocks");
+            assert!(chained.iter().all(|page| page[48..] == bytes(cbc)), "{backend:?}");
+
+            let mut counted = bytes(PLAIN);
+            let data = Buffer::InPlace(&mut counted);
+            pages::apply_ctr(&mut [Page { key: &key, iv: iv_ctr, data }]).expect("any length");
+            assert_eq!(counted[48..], bytes(ctr), "{backend:?}");
+        }
+    }
 }
