@@ -5,6 +5,7 @@ mod faults;
 mod journey;
 mod keyfile;
 mod keyfile_sealed;
+mod keyfile_server;
 mod quickstart;
 mod revocation;
 mod usage;

@@ -1,0 +1,64 @@
+//! MariaDB's key file as real servers read it: with the server's own plugin, and with ours.
+
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use strongroom_testkit::mariadb::{Options, Server};
+use strongroom_testkit::process::wait_until;
+
+use crate::{Ran, args, strongroom};
+
+const PLUGIN: &str = "strongroom_file_key_management";
+const BEHIND: &str = "SELECT COUNT(*) FROM information_schema.INNODB_TABLESPACES_ENCRYPTION \
+                      WHERE CURRENT_KEY_ID = 1 AND MIN_KEY_VERSION < 3";
+
+fn options(plugins: &Path, library: &str, keys: &Path, secret: &Path) -> Options {
+    Options { plugin_dir: Some(plugins.to_path_buf()), ..Options::default() }
+        .load(library)
+        .arg("--file-key-management=FORCE_PLUS_PERMANENT")
+        .arg(format!("--file-key-management-filename={}", keys.display()))
+        .arg(format!("--file-key-management-filekey=FILE:{}", secret.display()))
+        .arg("--innodb-encrypt-tables=FORCE")
+        .arg("--innodb-encryption-threads=2")
+}
+
+/// The file is encrypted from the beginning and stays it; the server's own plugin reads it until a version is named.
+#[test]
+fn servers_take_what_is_made_added_and_rotated() {
+    let folder = tempfile::tempdir().unwrap();
+    let (keys, secret) = (folder.path().join("keys"), folder.path().join("secret"));
+    fs::write(&secret, "open sesame, please\n").unwrap();
+    let keyfile = |verb: &str, rest: &[&str]| {
+        let mut command = strongroom(args!["keyfile", verb, &keys, "--filekey", &secret]);
+        Ran::of(command.args(rest)).ok()
+    };
+    keyfile("create", &["--temporary"]);
+    keyfile("add", &["--key-id", "7", "--bits", "128"]);
+
+    let installation = strongroom_testkit::need!(strongroom_testkit::mariadb::installation());
+    let stock = options(&installation.plugins, "file_key_management", &keys, &secret);
+    let mut server = strongroom_testkit::need!(Server::start(stock.clone()));
+    server.sql("CREATE DATABASE t");
+    server.sql("CREATE TABLE t.one (a INT PRIMARY KEY, b VARCHAR(200))");
+    server.sql("CREATE TABLE t.seven (a INT PRIMARY KEY, b VARCHAR(200)) ENCRYPTION_KEY_ID=7");
+    for table in ["one", "seven"] {
+        server.sql(&format!("INSERT INTO t.{table} SELECT seq, REPEAT('x', 100) FROM t.seq_1_to_500"));
+    }
+    let before = server.sql("CHECKSUM TABLE t.one, t.seven EXTENDED");
+
+    let plugins = strongroom_testkit::plugin(PLUGIN);
+    *server.options_mut() = options(plugins.path(), PLUGIN, &keys, &secret);
+    server.restart().expect("starts with our plugin");
+    assert_eq!(keyfile("rotate", &["--key-id", "1"]), "3\n");
+    server.sql("FLUSH LOCAL FILE_KEY_MANAGEMENT_KEYS");
+    server.sql("SET GLOBAL innodb_encryption_rotate_key_age = @@GLOBAL.innodb_encryption_rotate_key_age");
+    let done = wait_until(Duration::from_secs(60), || (server.value(BEHIND) == "0").then_some(()));
+    assert!(done.is_some(), "pages of key 1 keep their old version\n{}", server.log());
+    assert_eq!(server.sql("CHECKSUM TABLE t.one, t.seven EXTENDED"), before);
+
+    *server.options_mut() = stock;
+    let refused =
+        server.restart().expect_err("the server's own plugin refuses versions, as the command said");
+    assert!(refused.log.contains("Invalid key at"), "{refused}");
+}
