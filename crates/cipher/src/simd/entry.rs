@@ -116,7 +116,7 @@ instruction_set!(
 );
 instruction_set!(
     /// VAES with 256-bit registers: two blocks.
-    vaes256, "aes,vaes,avx2", vector::Ymm, 10
+    vaes256, "aes,vaes,avx2", vector::Ymm, 8
 );
 instruction_set!(
     /// VAES with 512-bit registers: four blocks.

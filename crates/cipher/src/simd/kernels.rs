@@ -338,7 +338,7 @@ pub(super) unsafe fn cbc_lanes<
             for round in 1..ROUNDS {
                 for (register, block) in state.iter_mut().enumerate() {
                     let key = lane_key::<V, L, SHARED>(chains, shared, round, register * V::BLOCKS);
-                    *block = block.encrypt_round(key);
+                    *block = block.encrypt_round(key).pinned();
                 }
             }
             for (register, block) in state.iter_mut().enumerate() {

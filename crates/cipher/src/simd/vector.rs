@@ -1,5 +1,6 @@
 //! Vector registers that hold whole AES blocks: one, two or four.
 
+use core::arch::asm;
 use core::arch::x86_64::*;
 
 /// A register of [`BLOCKS`](Self::BLOCKS) AES blocks.
@@ -37,6 +38,9 @@ pub(super) trait Vector: Copy {
     unsafe fn add_halves(self, other: Self) -> Self;
     /// Turns every block's bytes around.
     unsafe fn reversed(self) -> Self;
+    /// The same value, computed in the order in which the source says so. Compilers like to run one register through many
+    /// rounds before the next, and the processor does not look far enough ahead to overlap them then.
+    unsafe fn pinned(self) -> Self;
 }
 
 /// The order in which a shuffle turns 16 bytes around.
@@ -118,6 +122,14 @@ impl Vector for Xmm {
         // SAFETY: the caller vouches for the instructions.
         unsafe { Self(_mm_shuffle_epi8(self.0, Self::splat(REVERSED).0)) }
     }
+
+    #[inline]
+    #[target_feature(enable = "sse2")]
+    unsafe fn pinned(mut self) -> Self {
+        // SAFETY: no instruction at all; the register holds what it held.
+        unsafe { asm!("/* {0} */", inout(xmm_reg) self.0, options(nomem, nostack, preserves_flags)) };
+        self
+    }
 }
 
 impl Vector for Ymm {
@@ -183,6 +195,14 @@ impl Vector for Ymm {
         // SAFETY: the caller vouches for the instructions.
         unsafe { Self(_mm256_shuffle_epi8(self.0, Self::splat(REVERSED).0)) }
     }
+
+    #[inline]
+    #[target_feature(enable = "avx")]
+    unsafe fn pinned(mut self) -> Self {
+        // SAFETY: no instruction at all; the register holds what it held.
+        unsafe { asm!("/* {0} */", inout(ymm_reg) self.0, options(nomem, nostack, preserves_flags)) };
+        self
+    }
 }
 
 impl Vector for Zmm {
@@ -245,5 +265,13 @@ impl Vector for Zmm {
     unsafe fn reversed(self) -> Self {
         // SAFETY: the caller vouches for the instructions.
         unsafe { Self(_mm512_shuffle_epi8(self.0, Self::splat(REVERSED).0)) }
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx512f")]
+    unsafe fn pinned(mut self) -> Self {
+        // SAFETY: no instruction at all; the register holds what it held.
+        unsafe { asm!("/* {0} */", inout(zmm_reg) self.0, options(nomem, nostack, preserves_flags)) };
+        self
     }
 }
