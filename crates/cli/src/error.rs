@@ -70,6 +70,12 @@ pub(crate) enum Error {
         path: PathBuf,
     },
 
+    /// A folder for secrets is there already, and somebody else may have put something into it.
+    NotOurs {
+        /// Which.
+        path: PathBuf,
+    },
+
     /// A key cannot be made. Holds the reason in the words of the library.
     Generate(String),
 
@@ -221,6 +227,7 @@ impl Error {
             | Self::Read { .. }
             | Self::Write { .. }
             | Self::Exists { .. }
+            | Self::NotOurs { .. }
             | Self::Generate(_)
             | Self::WriteEndpoint(_)
             | Self::Config(_)
@@ -362,6 +369,7 @@ mod tests {
             (Error::Read { path: "a".into(), source: io() }, Exit::Failed),
             (Error::Write { path: "a".into(), source: io() }, Exit::Failed),
             (Error::Exists { path: "a".into() }, Exit::Failed),
+            (Error::NotOurs { path: "a".into() }, Exit::Failed),
             (Error::Bits(7), Exit::Usage),
             (Error::NoSuchKey { name: "a".to_owned() }, Exit::NotFound),
             (Error::Ping { passed: 1, asked: 2 }, Exit::OtherSide),

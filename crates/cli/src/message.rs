@@ -8,7 +8,7 @@ use std::io;
 
 use strongroom_client::Error as ClientError;
 use strongroom_keyring::Error as KeyringError;
-use strongroom_keyring::versions::LoadError;
+use strongroom_keyring::versions::{ChangeError, LoadError};
 
 use crate::error::Error;
 
@@ -42,6 +42,9 @@ impl Error {
                 _ => "check the device and the path",
             },
             Self::Exists { .. } => "name another file, or move this one away",
+            Self::NotOurs { .. } => {
+                "remove it and run it again, or choose a folder that only you can write to"
+            }
             Self::Generate(_) => "check that the system has randomness to give (getrandom(2))",
             Self::NoSuchKey { .. } => "strongroom list --conf DIR shows what there is",
             Self::Bits(_) => "use a multiple of 8",
@@ -76,7 +79,8 @@ impl Error {
             Self::WriteEndpoint(error) => split(&error.to_string()),
             Self::Client(error)
             | Self::Keyring(KeyringError::BackEnd(error))
-            | Self::Load(LoadError::CouldNotAsk(error)) => client_words(error),
+            | Self::Load(LoadError::CouldNotAsk(error))
+            | Self::Versions(ChangeError::Load(LoadError::CouldNotAsk(error))) => client_words(error),
             Self::Keyring(error) => split(&error.to_string()),
             Self::KeyName(error) => split(&error.to_string()),
             Self::Versions(error) => split(&error.to_string()),
@@ -113,6 +117,9 @@ impl fmt::Display for Error {
             Self::Read { path, source } => write!(f, "cannot read {}: {}", path.display(), reason(source)),
             Self::Write { path, source } => write!(f, "cannot write {}: {}", path.display(), reason(source)),
             Self::Exists { path } => write!(f, "{} exists and is not overwritten", path.display()),
+            Self::NotOurs { path } => {
+                write!(f, "{} is there already, and others own it or may write to it", path.display())
+            }
             Self::Generate(fault) => write!(f, "cannot make a key: {fault}"),
             Self::NoSuchKey { name } => write!(f, "there is no key {name}"),
             Self::Bits(bits) => write!(f, "{bits} bits are no whole number of bytes"),

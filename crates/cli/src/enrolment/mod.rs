@@ -190,7 +190,9 @@ impl fmt::Display for EnrolFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Pin(fault) => fault.fmt(f),
-            Self::Http(detail) => write!(f, "the exchange broke off: {detail}"),
+            Self::Http(detail) => {
+                write!(f, "the exchange broke off: {detail}; run it again with the same token")
+            }
             Self::Refused { message, .. } => f.write_str(message),
             Self::BadCertificate(detail) => write!(f, "the vault's answer cannot be used: {detail}"),
         }

@@ -6,7 +6,7 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use rcgen::{CertificateParams, KeyPair, PKCS_ECDSA_P256_SHA256};
@@ -32,17 +32,17 @@ impl Pending {
     /// Takes up what an earlier try for the endpoint directory `out` left, or makes a new key and request (ECDSA P-256).
     ///
     /// # Errors
-    /// [`Error::Read`] or [`Error::Write`] naming the file.
+    /// [`Error::Read`] or [`Error::Write`] naming the file; [`Error::NotOurs`] where somebody else may have laid a key of theirs out
+    /// for us to enrol with.
     pub(crate) fn open(out: &Path) -> Result<Self, Error> {
         let folder = beside(out);
         if let Some(parent) = folder.parent() {
             fs::create_dir_all(parent).map_err(|source| Error::Write { path: parent.into(), source })?;
         }
         match DirBuilder::new().mode(0o700).create(&folder) {
-            Err(source) if source.kind() != io::ErrorKind::AlreadyExists => {
-                return Err(Error::Write { path: folder, source });
-            }
-            _ => {}
+            Ok(()) => {}
+            Err(source) if source.kind() == io::ErrorKind::AlreadyExists => check_ours(&folder)?,
+            Err(source) => return Err(Error::Write { path: folder, source }),
         }
         // The request is written last: where it is, the key is whole.
         if !folder.join(REQUEST).exists() {
@@ -68,6 +68,14 @@ fn beside(out: &Path) -> PathBuf {
     name.push(out.file_name().unwrap_or_default());
     name.push(".enrolling");
     out.with_file_name(name)
+}
+
+/// A folder of our own that nobody else can write into, and no link to one.
+fn check_ours(folder: &Path) -> Result<(), Error> {
+    let found = fs::symlink_metadata(folder).map_err(|source| Error::Read { path: folder.into(), source })?;
+    let ours =
+        found.is_dir() && found.uid() == rustix::process::geteuid().as_raw() && found.mode() & 0o022 == 0;
+    if ours { Ok(()) } else { Err(Error::NotOurs { path: folder.into() }) }
 }
 
 fn make(folder: &Path) -> Result<(), Error> {
@@ -135,6 +143,23 @@ mod tests {
             rcgen::PublicKeyData::der_bytes(&request.public_key),
             rcgen::PublicKeyData::der_bytes(&key)
         );
+    }
+
+    /// Where others may write beside the endpoint directory, they could lay out a key that they know.
+    #[test]
+    fn a_folder_that_others_may_write_to_or_a_link_is_not_taken_up() {
+        let scratch = tempfile::tempdir().unwrap();
+        let out = scratch.path().join("db1");
+        drop(Pending::open(&out).unwrap());
+        fs::set_permissions(beside(&out), fs::Permissions::from_mode(0o770)).unwrap();
+        assert!(matches!(Pending::open(&out), Err(Error::NotOurs { .. })));
+
+        fs::set_permissions(beside(&out), fs::Permissions::from_mode(0o700)).unwrap();
+        assert!(Pending::open(&out).is_ok());
+        let elsewhere = scratch.path().join("elsewhere");
+        fs::rename(beside(&out), &elsewhere).unwrap();
+        std::os::unix::fs::symlink(&elsewhere, beside(&out)).unwrap();
+        assert!(matches!(Pending::open(&out), Err(Error::NotOurs { .. })));
     }
 
     #[test]

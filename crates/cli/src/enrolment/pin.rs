@@ -68,9 +68,11 @@ pub(crate) fn authority(
 fn connect(host: &str, port: u16, deadline: Instant) -> Result<TcpStream, PinError> {
     let addresses: Vec<SocketAddr> = (host, port).to_socket_addrs().map_err(PinError::Unreachable)?.collect();
     let mut failure = io::Error::from(io::ErrorKind::AddrNotAvailable);
-    for address in addresses {
-        let left = deadline.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
-        match TcpStream::connect_timeout(&address, left) {
+    for (position, address) in addresses.iter().enumerate() {
+        // A fair share each, so that an address that swallows packets does not hide one that works.
+        let others = u32::try_from(addresses.len() - position).unwrap_or(u32::MAX);
+        let share = deadline.saturating_duration_since(Instant::now()) / others;
+        match TcpStream::connect_timeout(address, share.max(Duration::from_millis(1))) {
             Ok(socket) => return Ok(socket),
             Err(error) => failure = error,
         }
@@ -188,10 +190,23 @@ fn timed_out(error: io::Error) -> io::Error {
 impl fmt::Display for PinError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Unreachable(source) => write!(f, "cannot be reached: {}", crate::message::reason(source)),
-            Self::NotTls(source) => write!(f, "no TLS connection: {}", crate::message::reason(source)),
-            Self::OtherAuthority => f.write_str("this is not the vault that made the token"),
-            Self::Certificate(fault) => write!(f, "its certificate is not acceptable: {fault}"),
+            Self::Unreachable(source) => write!(
+                f,
+                "cannot be reached: {}; check that the vault runs, and that no firewall is in between",
+                crate::message::reason(source)
+            ),
+            Self::NotTls(source) => write!(
+                f,
+                "no TLS connection: {}; check that this is the vault's enrolment port (--admin)",
+                crate::message::reason(source)
+            ),
+            Self::OtherAuthority => f.write_str(
+                "this is not the vault that made the token; make a new token there, and check who answers at this address",
+            ),
+            Self::Certificate(fault) => write!(
+                f,
+                "its certificate is not acceptable: {fault}; check the clocks of both hosts and the vault's names (vault init --name)"
+            ),
         }
     }
 }
