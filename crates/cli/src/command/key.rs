@@ -14,7 +14,7 @@ use strongroom_kmip::attribute::{AttributeKind, Attributes};
 use super::endpoint_session;
 use crate::args::{KeyCommand, KeyFetchArgs, KeyGenerateArgs, KeyNameArgs, KeyRemoveArgs, KeyType};
 use crate::error::Error;
-use crate::output::{Output, utc};
+use crate::output::{Output, printable, utc};
 use crate::terminal;
 
 pub(crate) fn run(command: &KeyCommand, output: Output) -> Result<(), Error> {
@@ -120,7 +120,8 @@ fn text(key: &Description, attributes: &Attributes) -> String {
     ];
     lines.extend(attributes.object_groups().map(|group| ("Group", group.to_owned())));
     lines.extend(dates(attributes).into_iter().map(|(label, _, seconds)| (label, utc(seconds))));
-    let lines: Vec<String> = lines.into_iter().map(|(label, value)| format!("{label:<12} {value}")).collect();
+    let lines: Vec<String> =
+        lines.into_iter().map(|(label, value)| format!("{label:<12} {}", printable(&value))).collect();
     lines.join("\n")
 }
 

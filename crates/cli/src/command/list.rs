@@ -7,7 +7,7 @@ use strongroom_kmip::attribute::{AttributeKind, Attributes};
 use super::endpoint_session;
 use crate::args::ConfArgs;
 use crate::error::Error;
-use crate::output::Output;
+use crate::output::{Output, printable};
 
 /// The headings as `okvutil` prints them: tab stops at columns 40 and 56, which is where its rows' tabs lead.
 const HEADINGS: &str = "Unique ID                               Type            Identifier";
@@ -47,7 +47,7 @@ pub(crate) fn rows(session: &Session) -> Result<Vec<Row>, Error> {
         .map(|(unique_id, found)| Row {
             unique_id,
             object_type: found.object_type().map_or_else(|| "-".to_owned(), |kind| kind.to_string()),
-            identifier: found.name().map(printable),
+            identifier: found.name().map(ToOwned::to_owned),
         })
         .collect())
 }
@@ -58,15 +58,10 @@ fn table(rows: &[Row]) -> String {
     }
     let mut table = HEADINGS.to_owned();
     for row in rows {
-        let identifier = row.identifier.as_deref().unwrap_or("-");
-        table.push_str(&format!("\n{}\t{}\t{identifier}", row.unique_id, row.object_type));
+        let identifier = printable(row.identifier.as_deref().unwrap_or("-"));
+        table.push_str(&format!("\n{}\t{}\t{identifier}", printable(&row.unique_id), row.object_type));
     }
     table
-}
-
-/// A name from elsewhere must not move the cursor or look like a column.
-fn printable(text: &str) -> String {
-    text.chars().map(|char| if char.is_control() { '\u{fffd}' } else { char }).collect()
 }
 
 #[cfg(test)]
@@ -78,7 +73,7 @@ mod tests {
         let row = |id: &str, identifier: Option<&str>| Row {
             unique_id: id.to_owned(),
             object_type: "Symmetric Key".to_owned(),
-            identifier: identifier.map(printable),
+            identifier: identifier.map(ToOwned::to_owned),
         };
         assert_eq!(table(&[]), "no objects found");
         assert_eq!(

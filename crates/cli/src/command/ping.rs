@@ -9,7 +9,7 @@ use strongroom_client::probe::{ProbeStep, ServerReport, probe};
 use super::endpoint_session;
 use crate::args::PingArgs;
 use crate::error::Error;
-use crate::output::{BAD, GOOD, Output, STRONG, WIDTH, short, utc, wrap};
+use crate::output::{BAD, GOOD, Output, STRONG, WIDTH, printable, short, utc, wrap};
 
 /// A certificate that ends within this time is worth a word.
 const EXPIRES_SOON: Duration = Duration::from_secs(30 * 86_400);
@@ -37,7 +37,8 @@ fn text(report: &ServerReport) -> String {
             Ok(()) => ('✓', GOOD, detail(report, step.step)),
             Err(cause) => ('✗', BAD, cause.to_string()),
         };
-        let detail = wrap(&detail, WIDTH - INDENT.len(), "").replace('\n', &format!("\n{INDENT}"));
+        let detail =
+            wrap(&printable(&detail), WIDTH - INDENT.len(), "").replace('\n', &format!("\n{INDENT}"));
         text.push_str(&format!(
             "\n  {style}{sign}{style:#} {:<8} {:>8}  {detail}",
             name(step.step),

@@ -4,6 +4,7 @@
 //! Prose fits 80 columns.
 
 mod duration;
+mod printable;
 mod steps;
 mod table;
 mod wrap;
@@ -14,6 +15,7 @@ use anstyle::{AnsiColor, Style};
 use serde::Serialize;
 
 pub(crate) use duration::{short, utc};
+pub(crate) use printable::{printable, printable_lines};
 pub(crate) use steps::Steps;
 pub(crate) use table::Table;
 pub(crate) use wrap::wrap;
@@ -104,7 +106,7 @@ impl Output {
 
     /// Says what may hurt later; not silenced by `--quiet`.
     pub(crate) fn warn(self, text: impl std::fmt::Display) {
-        let message = wrap(&format!("warning: {text}"), WIDTH, "  ");
+        let message = wrap(&printable_lines(&format!("warning: {text}")), WIDTH, "  ");
         let _ = writeln!(anstream::stderr().lock(), "{message}");
     }
 
@@ -122,11 +124,13 @@ impl Output {
             }});
             writeln!(err, "{document}")
         } else {
-            let what = wrap(&format!("error: {error}"), WIDTH, "  ");
+            let what = wrap(&printable_lines(&format!("error: {error}")), WIDTH, "  ");
             let what = what.strip_prefix("error:").map_or(what.as_str(), str::trim_start);
             let _ = writeln!(err, "{BAD}error:{BAD:#} {what}");
             match error.remedy() {
-                Some(remedy) => writeln!(err, "{}", wrap(&format!("  {remedy}"), WIDTH, "  ")),
+                Some(remedy) => {
+                    writeln!(err, "{}", wrap(&printable_lines(&format!("  {remedy}")), WIDTH, "  "))
+                }
                 None => Ok(()),
             }
         };
