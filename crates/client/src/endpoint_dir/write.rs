@@ -158,7 +158,7 @@ impl fmt::Display for WriteError {
         match self {
             Self::AlreadyEnrolled(path) => write!(
                 f,
-                "{}: this directory holds an enrolment; name another one, or say that it may be replaced",
+                "{}: this directory holds an enrolment; name another one, or move this one away",
                 path.display()
             ),
             Self::NotEmpty(path) => {
