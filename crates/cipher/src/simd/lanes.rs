@@ -32,13 +32,13 @@ const IDLE_STEPS: usize = 256;
 /// A page to encrypt: its rule allows its length.
 #[derive(Clone, Copy)]
 pub(crate) struct Chain<'k> {
-    pub(crate) schedule: &'k Schedule,
-    pub(crate) iv: u128,
-    pub(crate) rule: Rule,
-    pub(crate) src: *const u8,
-    pub(crate) dst: *mut u8,
+    pub(super) schedule: &'k Schedule,
+    pub(super) iv: u128,
+    pub(super) rule: Rule,
+    pub(super) src: *const u8,
+    pub(super) dst: *mut u8,
     /// Bytes.
-    pub(crate) len: usize,
+    pub(super) len: usize,
 }
 
 /// What a lane does until its next event.
