@@ -151,3 +151,13 @@ fn a_missing_file_and_a_missing_name_are_said_as_by_stock() {
     let no_secret = "--file-key-management-filekey=FILE:/nonexistent/secret".to_owned();
     assert_eq!(same(&rig, "neither", &[name(""), no_secret]).len(), 3);
 }
+
+/// What the guide tells about going back to the server's own plugin.
+#[test]
+fn stock_refuses_a_file_with_versions_that_is_good_here() {
+    let rig = need!(Rig::new(&format!("1;{K}\n1;3;{K}\n")));
+    let args = [format!("--file-key-management-filename={}", rig.key_file().display())];
+    assert_eq!(said(&rig, Whose::Ours, &args), [""; 0]);
+    let stock = said(&rig, Whose::Stock, &args);
+    assert!(stock[0].contains("Invalid key at") && stock[0].ends_with("line 2, column 3"), "{stock:?}");
+}

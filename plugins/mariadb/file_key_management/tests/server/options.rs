@@ -5,7 +5,7 @@ use std::fs;
 use strongroom_testkit::mariadb::{Options, Server};
 use strongroom_testkit::need;
 
-use crate::rig::{KEYS, PLUGIN, Rig, Whose, rows};
+use crate::rig::{FLUSH, KEYS, PLUGIN, Rig, TABLE, Whose, refusal, rows};
 
 const VARIABLES: &str = "SELECT VARIABLE_NAME, DEFAULT_VALUE, VARIABLE_SCOPE, VARIABLE_TYPE, ENUM_VALUE_LIST, READ_ONLY, \
      COMMAND_LINE_ARGUMENT, VARIABLE_COMMENT FROM information_schema.SYSTEM_VARIABLES \
@@ -30,7 +30,7 @@ fn under_the_file_name_of_stock_it_is_the_same_plugin() {
     fs::copy(library, rig.path("file_key_management.so")).expect("a copy");
     let options = Options { plugin_dir: Some(rig.path("")), ..rig.options(Whose::Stock) };
     let mut server = need!(Server::start(options.arg("--file-key-management=FORCE")));
-    assert_eq!(rows(&mut server, crate::rig::TABLE).len(), 3);
+    assert_eq!(rows(&mut server, TABLE).len(), 3);
     assert_eq!(
         rows(
             &mut server,
@@ -45,9 +45,12 @@ fn without_force_the_server_runs_without_the_plugin_and_a_later_install_works() 
     let rig = need!(Rig::new("nonsense"));
     let mut server = need!(Server::start(rig.options(Whose::Ours)));
     assert!(server.log().contains("Syntax error at"), "{}", server.log());
+    let said = refusal(&mut server, FLUSH);
+    assert!(said.contains("no keys are being served"), "{said}");
+    assert!(rows(&mut server, TABLE).is_empty());
     rig.set_keys(KEYS);
     server.sql(&format!("INSTALL SONAME '{PLUGIN}'"));
-    assert_eq!(rows(&mut server, crate::rig::TABLE).len(), 3);
+    assert_eq!(rows(&mut server, TABLE).len(), 3);
 
     rig.set_keys("nonsense");
     *server.options_mut() = rig.options(Whose::Ours).arg("--file-key-management=FORCE");
