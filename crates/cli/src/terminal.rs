@@ -150,7 +150,9 @@ fn read_secret(terminal: &mut File, prompt: &str) -> Result<Zeroizing<String>, E
 fn collect(mut next: impl FnMut() -> Option<u8>) -> Result<Zeroizing<Vec<u8>>, Error> {
     // Never grows, so that no smaller copy of it stays behind in freed memory.
     let mut line = Zeroizing::new(Vec::with_capacity(PASSPHRASE_MAX));
-    while let Some(byte) = next() {
+    loop {
+        // A terminal that went away in the middle has not said Enter: half a passphrase is none.
+        let byte = next().ok_or(Error::Interrupted)?;
         match byte {
             b'\n' | b'\r' | END => break,
             INTERRUPT => return Err(Error::Interrupted),
@@ -230,6 +232,12 @@ mod tests {
     fn control_c_interrupts_and_control_u_starts_over() {
         assert!(matches!(typed(b"abc\x03"), Err(Error::Interrupted)));
         assert_eq!(typed(b"wrong\x15right\r").ok().as_deref(), Some(&b"right"[..]));
+    }
+
+    #[test]
+    fn a_line_that_breaks_off_is_no_answer() {
+        assert!(matches!(typed(b"half a passph"), Err(Error::Interrupted)));
+        assert!(matches!(typed(b""), Err(Error::Interrupted)));
     }
 
     #[test]
