@@ -1,10 +1,13 @@
 //! `strongroom key …`: keys by id and owner, as MySQL's keyring has them.
 
-use std::fs::OpenOptions;
+use std::ffi::OsString;
+use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
+use rustix::fs::{CWD, RenameFlags, renameat_with};
+use rustix::io::Errno;
 use serde_json::json;
 use strongroom_client::Session;
 use strongroom_keyring::backend::Kmip;
@@ -167,18 +170,70 @@ fn found<T>(name: &KeyName, answer: Result<Option<T>, strongroom_keyring::Error>
     answer.map_err(Error::Keyring)?.ok_or_else(|| Error::NoSuchKey { name: name.to_string() })
 }
 
-/// Writes a key to a file that does not exist yet and that nobody else can read.
+/// Writes a key to a file that does not exist yet and that nobody else can read. It gets its name once all of it is on the disk,
+/// so that a crash leaves no file that looks like a key and is half of one.
 fn write_new(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     let failed = |source: io::Error| match source.kind() {
         io::ErrorKind::AlreadyExists => Error::Exists { path: path.into() },
         _ => Error::Write { path: path.into(), source },
     };
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(failed)?;
-    let written = file.write_all(bytes).and_then(|()| file.sync_all());
+    let mut name = OsString::from(".");
+    name.push(path.file_name().unwrap_or_default());
+    name.push(format!(".{}", std::process::id()));
+    let beside = path.with_file_name(name);
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(&beside)
+        .map_err(|source| Error::Write { path: path.into(), source })?;
+    let written =
+        file.write_all(bytes).and_then(|()| file.sync_all()).and_then(|()| rename_new(&beside, path));
     if let Err(source) = written {
-        // Half a key is worse than none.
-        let _ = std::fs::remove_file(path);
+        let _ = std::fs::remove_file(&beside);
         return Err(failed(source));
     }
+    // A folder that may be written to and not read cannot be synced either; the key is there all the same.
+    let _ = File::open(folder_of(path)).and_then(|folder| folder.sync_all());
     Ok(())
+}
+
+/// Renames, and fails where the new name is taken. Some network file systems cannot, but give one file two names.
+fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
+    match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
+        Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => {
+            std::fs::hard_link(from, to)?;
+            std::fs::remove_file(from)
+        }
+        result => Ok(result?),
+    }
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    use super::*;
+
+    #[test]
+    fn a_key_is_written_whole_for_its_owner_alone_and_over_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("key");
+        write_new(&path, &[7; 32]).unwrap();
+        assert_eq!(fs::read(&path).unwrap(), [7; 32]);
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+
+        assert!(matches!(write_new(&path, &[8; 32]), Err(Error::Exists { .. })));
+        assert_eq!(fs::read(&path).unwrap(), [7; 32]);
+        let dangling = folder.path().join("dangling");
+        symlink("nowhere", &dangling).unwrap();
+        assert!(matches!(write_new(&dangling, &[8; 32]), Err(Error::Exists { .. })));
+        assert!(matches!(write_new(&folder.path().join("no/key"), &[8; 32]), Err(Error::Write { .. })));
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2, "nothing is left beside them");
+    }
 }
