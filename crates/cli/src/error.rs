@@ -172,6 +172,13 @@ pub(crate) enum Error {
         /// Where it was looked for.
         path: PathBuf,
     },
+    /// A running MariaDB cannot be reached, or does not let us in.
+    Mariadb {
+        /// Its socket.
+        socket: PathBuf,
+        /// The driver's or the server's answer.
+        source: Box<mysql::Error>,
+    },
     /// MariaDB refused a statement.
     Sql {
         /// The statement.
@@ -202,7 +209,7 @@ impl Error {
             | Self::Token(_)
             | Self::TokenAddresses => Exit::Usage,
             Self::NoSuchKey { .. } => Exit::NotFound,
-            Self::Ping { .. } | Self::ControlAnswer => Exit::OtherSide,
+            Self::Ping { .. } | Self::ControlAnswer | Self::Mariadb { .. } => Exit::OtherSide,
             Self::Audit(_) => Exit::Integrity,
             Self::Serve(ServeError::Address { .. }) => Exit::Usage,
             Self::EndpointDir(error) => endpoint_dir_exit(error),
@@ -425,6 +432,10 @@ mod tests {
             (Error::Control(ControlError::NotAVault { dir: "a".into() }), Exit::NotFound),
             (Error::Control(ControlError::NotRunning { dir: "a".into() }), Exit::OtherSide),
             (Error::ControlAnswer, Exit::OtherSide),
+            (
+                Error::Mariadb { socket: "a".into(), source: Box::new(mysql::Error::IoError(io())) },
+                Exit::OtherSide,
+            ),
             (Error::Audit(AuditError::Backlog { changes: 1 }), Exit::Integrity),
             (Error::NotHeld { what: "a".to_owned() }, Exit::Failed),
         ];

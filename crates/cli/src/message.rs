@@ -66,6 +66,7 @@ impl Error {
             Self::PluginMissing { .. } => {
                 "build it: cargo build -p strongroom-kmip-key-management (with the same --release)"
             }
+            Self::Mariadb { .. } => "check that the server runs, --socket, --user and --password-fd",
             Self::Sql { .. } => "the statement is one that MariaDB 10.11 and later take; check its version",
             _ => return self.library_words().and_then(|(_, remedy)| remedy),
         };
@@ -140,6 +141,9 @@ impl fmt::Display for Error {
                 write!(f, "the scripts for the system tables of {} are missing", mariadbd.display())
             }
             Self::PluginMissing { path } => write!(f, "the MariaDB plugin is not at {}", path.display()),
+            Self::Mariadb { socket, source } => {
+                write!(f, "MariaDB at {}: {}", socket.display(), mariadb_words(source))
+            }
             Self::Sql { statement, source } => write!(f, "MariaDB refused {statement:?}: {source}"),
             Self::NotHeld { what } => f.write_str(what),
             _ => match self.library_words() {
@@ -147,6 +151,16 @@ impl fmt::Display for Error {
                 None => Ok(()),
             },
         }
+    }
+}
+
+/// The server's or the driver's own sentence, without the names of Rust's types around it.
+fn mariadb_words(error: &mysql::Error) -> String {
+    match error {
+        mysql::Error::MySqlError(error) => error.message.clone(),
+        mysql::Error::DriverError(error) => without_errno(&error.to_string()),
+        mysql::Error::IoError(error) => reason(error),
+        error => error.to_string(),
     }
 }
 

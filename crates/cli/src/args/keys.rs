@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{ArgGroup, Args, Subcommand, ValueEnum};
 
-use super::ConfArgs;
+use super::{ConfArgs, MariadbStatusArgs};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum KeyCommand {
@@ -84,6 +84,8 @@ pub(crate) enum MariadbCommand {
     /// Keys and their versions
     #[command(subcommand)]
     Key(MariadbKeyCommand),
+    /// Show which key versions a running server uses, and how re-encryption goes
+    Status(MariadbStatusArgs),
 }
 
 #[derive(Debug, Subcommand)]

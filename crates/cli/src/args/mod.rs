@@ -7,6 +7,7 @@ mod endpoint;
 mod enroll;
 mod keyfile;
 mod keys;
+mod mariadb_status;
 mod quickstart;
 mod vault;
 
@@ -24,6 +25,7 @@ pub(crate) use keys::{
     KeyCommand, KeyFetchArgs, KeyGenerateArgs, KeyNameArgs, KeyRemoveArgs, KeyType, MariadbCommand,
     MariadbKeyAddArgs, MariadbKeyCommand, MariadbKeyListArgs, MariadbKeyRotateArgs,
 };
+pub(crate) use mariadb_status::MariadbStatusArgs;
 pub(crate) use quickstart::QuickstartArgs;
 pub(crate) use vault::{
     AuditCommand, InitArgs, PassphraseArgs, ServeArgs, UnsealArgs, VaultCommand, VaultDirArgs,
@@ -85,7 +87,7 @@ pub(crate) enum Command {
     /// Test the connection to every server of the endpoint, step by step
     Ping(PingArgs),
 
-    /// Keys with versions, as MariaDB's kmip_key_management reads them
+    /// MariaDB's keys on a KMIP server, and what a running MariaDB uses
     #[command(subcommand)]
     Mariadb(MariadbCommand),
 

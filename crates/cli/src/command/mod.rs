@@ -7,6 +7,7 @@ pub(crate) mod key;
 pub(crate) mod keyfile;
 pub(crate) mod list;
 pub(crate) mod mariadb;
+pub(crate) mod mariadb_status;
 pub(crate) mod ping;
 pub(crate) mod serve;
 pub(crate) mod shell;

@@ -21,6 +21,25 @@ fn options(plugins: &Path, library: &str, keys: &Path, secret: &Path) -> Options
         .arg(format!("--file-key-management-filekey=FILE:{}", secret.display()))
         .arg("--innodb-encrypt-tables=FORCE")
         .arg("--innodb-encryption-threads=2")
+        .arg("--innodb-encrypt-log=ON")
+        .arg("--aria-encrypt-tables=ON")
+        .arg("--encrypt-binlog=ON")
+        .arg("--log-bin=bin")
+        .arg("--server-id=1")
+}
+
+fn status(server: &Server, rest: &[&str]) -> Ran {
+    let mut command = strongroom(args!["mariadb", "status", "--socket", server.socket()]);
+    Ran::of(command.args(rest)).unwrapped()
+}
+
+/// State, oldest and latest version of a tablespace, as the command shows them.
+fn status_of(server: &Server, tablespace: &str) -> (String, u64, u64) {
+    let status: serde_json::Value = serde_json::from_str(&status(server, &["--json"]).ok()).unwrap();
+    let spaces = status["tablespaces"].as_array().unwrap();
+    let space = spaces.iter().find(|space| space["name"] == tablespace).unwrap();
+    let version = |member: &str| space[member].as_u64().unwrap();
+    (space["state"].as_str().unwrap().to_owned(), version("oldest_version"), version("latest_version"))
 }
 
 /// The file is encrypted from the beginning and stays it; the server's own plugin reads it until a version is named.
@@ -50,13 +69,32 @@ fn servers_take_what_is_made_added_and_rotated() {
     let plugins = strongroom_testkit::plugin(PLUGIN);
     *server.options_mut() = options(plugins.path(), PLUGIN, &keys, &secret);
     server.restart().expect("starts with our plugin");
+    server.sql("SET GLOBAL innodb_encryption_threads = 0");
     assert_eq!(keyfile("rotate", &["--key-id", "1"]), "3\n");
     server.sql("FLUSH LOCAL FILE_KEY_MANAGEMENT_KEYS");
+    assert_eq!(status_of(&server, "t/one"), ("waiting".to_owned(), 1, 3));
+    assert_eq!(status_of(&server, "t/seven"), ("latest".to_owned(), 1, 1));
+    let shown = status(&server, &[]).ok();
+    assert!(
+        shown.contains("waits to be re-encrypted") && shown.contains("innodb_encryption_threads"),
+        "{shown}"
+    );
+    server.sql("SET GLOBAL innodb_encryption_threads = 2");
     server.sql("SET GLOBAL innodb_encryption_rotate_key_age = @@GLOBAL.innodb_encryption_rotate_key_age");
     let done = wait_until(Duration::from_secs(60), || (server.value(BEHIND) == "0").then_some(()));
     assert!(done.is_some(), "pages of key 1 keep their old version\n{}", server.log());
     assert_eq!(server.sql("CHECKSUM TABLE t.one, t.seven EXTENDED"), before);
+    assert_eq!(status_of(&server, "t/one"), ("latest".to_owned(), 3, 3));
+    let shown = status(&server, &[]).ok();
+    for holder in ["the redo log", " binary logs", " Aria tables", "backups"] {
+        assert!(shown.contains(holder) && !shown.contains("waits"), "{holder}: {shown}");
+    }
+    let stranger = status(&server, &["--user", "nobody-known"]).failed(4);
+    assert!(stranger.contains("Access denied") && stranger.contains("--password-fd"), "{stranger}");
 
+    server.stop();
+    let away = status(&server, &[]).failed(4);
+    assert!(away.contains("--socket"), "{away}");
     *server.options_mut() = stock;
     let refused =
         server.restart().expect_err("the server's own plugin refuses versions, as the command said");
