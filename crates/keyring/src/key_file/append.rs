@@ -293,7 +293,7 @@ mod tests {
         let hex = "ab".repeat(16);
         assert_eq!(
             fs::read_to_string(&path).unwrap(),
-            format!("# mine\r\n1;{K} tail\n1;3;{hex}\n7;1;{hex}\n")
+            format!("# mine\r\n1;{K} tail\n1;3;{hex}\n7;{hex}\n")
         );
         assert_eq!(fs::metadata(&path).unwrap().mode() & 0o7777, 0o640);
         assert!(fs::symlink_metadata(&link).unwrap().is_symlink());

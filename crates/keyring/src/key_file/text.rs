@@ -130,9 +130,11 @@ pub fn parse(text: &[u8]) -> Result<Lines, LineError> {
 }
 
 /// The line that [`parse`] reads as this version of this key, with its end of line.
+///
+/// The first version goes without its number, so that MariaDB's own plugin reads the file, too, until there is a later one.
 #[must_use]
 pub fn line(id: KeyId, version: KeyVersion, key: &KeyMaterial) -> Zeroizing<Vec<u8>> {
-    let prefix = format!("{id};{version};");
+    let prefix = if version == KeyVersion::FIRST { format!("{id};") } else { format!("{id};{version};") };
     // Its capacity is exact, so that no copy is left behind by growing.
     let mut line = Zeroizing::new(Vec::with_capacity(prefix.len() + 2 * key.len() + 1));
     line.extend_from_slice(prefix.as_bytes());

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use strongroom_keyring::key_file::append::{self, AppendError};
 use strongroom_keyring::key_file::text::{self, LineError, LineFault, Lines};
 use strongroom_keyring::key_file::{Derivation, FILE_BYTES_MAX, KeyFileError, sealed};
-use strongroom_keyring::versions::{KeyId, KeyVersion};
+use strongroom_keyring::versions::KeyId;
 use strongroom_secret::KeyMaterial;
 use zeroize::Zeroizing;
 
@@ -157,21 +157,6 @@ pub(super) fn seal(text: &[u8], secret: &KeyMaterial, derivation: Derivation) ->
         Ok(opened) if *opened == text => Ok(sealed),
         _ => Err(Fault::NotReadBack),
     }
-}
-
-/// The line for the first version of a key, in the form that MariaDB's own plugin reads, too.
-pub(super) fn first_line(id: KeyId, key: &KeyMaterial) -> Zeroizing<Vec<u8>> {
-    let prefix = format!("{id};");
-    let mut line = Zeroizing::new(Vec::with_capacity(prefix.len() + 2 * key.len() + 1));
-    line.extend_from_slice(prefix.as_bytes());
-    line.extend_from_slice(&text::hex(key));
-    line.push(b'\n');
-    line
-}
-
-/// The line for a later version of a key.
-pub(super) fn later_line(id: KeyId, version: KeyVersion, key: &KeyMaterial) -> Zeroizing<Vec<u8>> {
-    text::line(id, version, key)
 }
 
 /// Whether any line of the file names a version, so that MariaDB's own plugin refuses the file.

@@ -1,8 +1,8 @@
 //! `strongroom keyfile create`
 
 use serde_json::json;
-use strongroom_keyring::key_file::append;
-use strongroom_keyring::versions::KeyId;
+use strongroom_keyring::key_file::{append, text};
+use strongroom_keyring::versions::{KeyId, KeyVersion};
 use zeroize::Zeroizing;
 
 use super::{Fault, change, secret};
@@ -25,16 +25,16 @@ pub(super) fn run(args: &KeyfileCreateArgs, output: Output) -> Result<(), Error>
         || !secret::is_stocks(secret_args);
     let secret = sealed.then(|| secret::to_seal(&args.file, output)).transpose()?;
 
-    let mut text = Zeroizing::new(Vec::with_capacity(ids.len() * LINE_BYTES_MAX));
+    let mut lines = Zeroizing::new(Vec::with_capacity(ids.len() * LINE_BYTES_MAX));
     for &id in ids {
         let key = append::generate(args.bits).map_err(Fault::Change)?;
-        text.extend_from_slice(&change::first_line(KeyId(id), &key));
+        lines.extend_from_slice(&text::line(KeyId(id), KeyVersion::FIRST, &key));
     }
     match &secret {
         Some(secret) => {
-            change::write_new(path, &change::seal(&text, secret, secret::derivation(secret_args))?)?;
+            change::write_new(path, &change::seal(&lines, secret, secret::derivation(secret_args))?)?;
         }
-        None => change::write_new(path, &text)?,
+        None => change::write_new(path, &lines)?,
     }
     if output.is_json() {
         return output.json(&json!({ "file": path, "key_ids": ids, "bits": args.bits, "encrypted": sealed }));

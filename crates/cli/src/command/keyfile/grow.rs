@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::json;
 use strongroom_keyring::key_file::append;
-use strongroom_keyring::key_file::text::Lines;
+use strongroom_keyring::key_file::text::{self, Lines};
 use strongroom_keyring::versions::{KeyId, KeyVersion, VersionedKey};
 
 use super::Fault;
@@ -22,7 +22,7 @@ pub(super) fn add(args: &KeyfileAddArgs, output: Output) -> Result<(), Error> {
         return Err(Fault::Exists { path, id, latest: latest.version }.into());
     }
     let key = append::generate(args.bits).map_err(Fault::Change)?;
-    locked.append(&change::first_line(id, &key))?;
+    locked.append(&text::line(id, KeyVersion::FIRST, &key))?;
     say_how_to_reload(output);
     print(&args.file.file, id, KeyVersion::FIRST, args.bits, output)
 }
@@ -36,7 +36,7 @@ pub(super) fn rotate(args: &KeyfileRotateArgs, output: Output) -> Result<(), Err
     let bits = latest.material.len() as u64 * 8;
     let key = append::generate(bits).map_err(Fault::Change)?;
     let is_first_with_version = !change::names_versions(&lines);
-    locked.append(&change::later_line(id, version, &key))?;
+    locked.append(&text::line(id, version, &key))?;
 
     if is_first_with_version {
         output.warn(

@@ -55,6 +55,15 @@ fn what_stock_accepts_is_accepted() {
 }
 
 #[test]
+fn a_first_version_is_written_as_stock_reads_it() {
+    let key = KeyMaterial::new(&[0xab; 16]);
+    let digits = "ab".repeat(16);
+    let written = |version| line(KeyId(7), KeyVersion::new(version).unwrap(), &key).to_vec();
+    assert_eq!(written(1), format!("7;{digits}\n").into_bytes());
+    assert_eq!(written(3), format!("7;3;{digits}\n").into_bytes());
+}
+
+#[test]
 fn of_two_lines_for_a_key_the_later_counts() {
     let text = format!("1;{K}\n1;{K}{K}\n1;1;{}\n", "ab".repeat(24));
     let lines = parse(text.as_bytes()).unwrap();
