@@ -5,10 +5,13 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use serde::Serialize;
 
 use super::line::push_number;
 use crate::store::RecordId;
+
+/// Bytes of one text in an entry at most; what is longer is cut and ends in `…`. Clients choose names and attribute names, and
+/// a line that is longer than a reader of the journal takes ([`super::line`]) would break the chain for good.
+const TEXT_LEN_MAX: usize = 1024;
 
 /// Something that belongs in the journal.
 #[derive(Clone, Debug)]
@@ -114,7 +117,7 @@ impl Event {
                 out.extend_from_slice(b"{\"endpoint\":\"");
                 out.extend_from_slice(&id.text());
                 out.extend_from_slice(b"\",\"name\":");
-                push_json(out, name.as_ref());
+                push_text(out, name);
                 out.push(b'}');
             }
             Actor::Administrator { uid } => {
@@ -131,7 +134,7 @@ impl Event {
             out.push(b'"');
         }
         out.extend_from_slice(b",\"operation\":");
-        push_json(out, self.operation.as_ref());
+        push_text(out, &self.operation);
         if let Some(object) = &self.object {
             out.extend_from_slice(b",\"object\":\"");
             out.extend_from_slice(&object.text());
@@ -143,9 +146,9 @@ impl Event {
                 if index > 0 {
                     out.push(b',');
                 }
-                push_json(out, *name);
+                push_text(out, name);
                 out.push(b':');
-                push_json(out, value.as_str());
+                push_text(out, value);
             }
             out.push(b'}');
         }
@@ -153,7 +156,7 @@ impl Event {
             Outcome::Success => out.extend_from_slice(b",\"outcome\":\"success\""),
             Outcome::Failure { reason } => {
                 out.extend_from_slice(b",\"outcome\":\"failure\",\"reason\":");
-                push_json(out, reason.as_ref());
+                push_text(out, reason);
             }
         }
     }
@@ -190,9 +193,15 @@ fn push_address(out: &mut Vec<u8>, address: &SocketAddr) {
     push_number(out, address.port().into());
 }
 
-fn push_json<T: Serialize + ?Sized>(out: &mut Vec<u8>, value: &T) {
+/// Appends `text` as a JSON string, cut to [`TEXT_LEN_MAX`].
+fn push_text(out: &mut Vec<u8>, text: &str) {
+    let kept = &text[..text.floor_char_boundary(TEXT_LEN_MAX)];
     // A string always serialises, and writing to a vector cannot fail.
-    let _ = serde_json::to_writer(out, value);
+    let _ = if kept.len() == text.len() {
+        serde_json::to_writer(out, text)
+    } else {
+        serde_json::to_writer(out, &format!("{kept}…"))
+    };
 }
 
 #[cfg(test)]

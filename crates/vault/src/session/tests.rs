@@ -323,3 +323,17 @@ async fn nothing_is_answered_after_a_revocation() {
     let failure = client.ask(get_of(Some(&id))).await.unwrap_err();
     assert_eq!(failure.reason, ResultReason::AuthenticationNotSuccessful);
 }
+
+/// A journal line is read up to 64 KiB, and a longer one is a journal that was tampered with: the vault would not open again.
+#[tokio::test]
+async fn long_names_do_not_break_the_journal() {
+    let bench = Bench::new();
+    let mut client = bench.endpoint("db1").await;
+    // Escaped as JSON, each of these takes six bytes.
+    let long = "\u{1}".repeat(60_000);
+    client.create([name(&long)]).await;
+    let custom = strongroom_kmip::attribute::AttributeName::Custom(long);
+    let twice = get_attributes::Request { unique_identifier: None, names: vec![custom.clone(), custom] };
+    assert_eq!(client.ask(twice).await.unwrap_err().reason, ResultReason::InvalidMessage);
+    bench.vault.verify_journal().unwrap();
+}
