@@ -62,6 +62,11 @@ impl Layout {
         self.dir.join("tls/server.key")
     }
 
+    /// The private key of the next server certificate, while that is being put in place.
+    pub fn next_server_key(&self) -> PathBuf {
+        self.dir.join("tls/server.key.next")
+    }
+
     /// The audit journal.
     pub fn journal(&self) -> PathBuf {
         self.dir.join("audit/journal.jsonl")
@@ -261,8 +266,15 @@ pub(crate) fn replace_file(path: &Path, mode: u32, content: &[u8]) -> Result<(),
         _ => {}
     }
     write_file(&temporary, mode, content)?;
-    fs::rename(&temporary, path).map_err(failed)?;
-    File::open(parent_of(path)).and_then(|parent| parent.sync_all()).map_err(failed)
+    rename_file(&temporary, path)
+}
+
+/// Gives a file of the vault another's name, durably; that one is gone then.
+pub(crate) fn rename_file(from: &Path, to: &Path) -> Result<(), Error> {
+    fs::rename(from, to)
+        .and_then(|()| File::open(parent_of(to)))
+        .and_then(|parent| parent.sync_all())
+        .map_err(|source| Error::File { doing: "replacing", path: to.to_owned(), source })
 }
 
 fn parent_of(path: &Path) -> &Path {

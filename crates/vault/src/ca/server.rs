@@ -1,6 +1,7 @@
 //! The server's certificate and key.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::path::PathBuf;
 
 use jiff::{SignedDuration, Timestamp};
 use rcgen::{CertificateParams, ExtendedKeyUsagePurpose, KeyPair, KeyUsagePurpose, PKCS_ECDSA_P256_SHA256};
@@ -9,10 +10,10 @@ use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use x509_parser::extensions::GeneralName;
 use zeroize::Zeroizing;
 
-use super::CaError;
 use super::authority::{Authority, params, subject};
+use super::{CaError, ServerIdentity};
 use crate::Error;
-use crate::layout::{Layout, replace_file};
+use crate::layout::{Layout, rename_file, replace_file};
 
 const DAY: i64 = 24 * 60 * 60;
 const VALIDITY: SignedDuration = SignedDuration::from_secs(398 * DAY);
@@ -66,31 +67,44 @@ impl ServerCertificate {
         Ok(Self { chain: vec![certificate, authority.certificate().clone()], key })
     }
 
-    /// Reads it from the vault's directory.
+    /// Reads it from the vault's directory, and ends a [`ServerCertificate::write`] that was cut off.
     ///
     /// # Errors
-    /// [`CaError::Damaged`].
+    /// [`CaError::Damaged`], [`Error::File`].
     pub fn read(layout: &Layout) -> Result<Self, Error> {
         let path = layout.server_certificate();
         let pem = std::fs::read(&path).map_err(|source| Error::File { doing: "reading", path, source })?;
         let chain = CertificateDer::pem_slice_iter(&pem).collect::<Result<Vec<_>, _>>();
         let chain = chain.ok().filter(|chain| chain.len() == 2).ok_or(DAMAGED_CERTIFICATE)?;
-        let path = layout.server_key();
-        let pem = std::fs::read(&path).map_err(|source| Error::File { doing: "reading", path, source })?;
-        let key = PrivateKeyDer::from_pem_slice(&Zeroizing::new(pem)).map_err(|_| DAMAGED_KEY)?;
-        Ok(Self { chain, key })
+        let present = Self { chain, key: read_key(layout.server_key())? };
+        if !present.is_pair()
+            && let Ok(key) = read_key(layout.next_server_key())
+        {
+            let next = Self { chain: present.chain.clone(), key };
+            if next.is_pair() {
+                rename_file(&layout.next_server_key(), &layout.server_key())?;
+                return Ok(next);
+            }
+        }
+        Ok(present)
     }
 
-    /// Writes it to the vault's directory: the key first, so that a certificate never lacks its key for longer than a
-    /// restart.
+    /// Writes it to the vault's directory. The certificate is what counts: until it is replaced the old key belongs to it,
+    /// afterwards the next one, whichever name that has when this is cut off.
     ///
     /// # Errors
     /// [`Error::File`].
     pub fn write(&self, layout: &Layout) -> Result<(), Error> {
         let key = Zeroizing::new(pem("PRIVATE KEY", self.key.secret_der()));
-        replace_file(&layout.server_key(), 0o600, key.as_bytes())?;
+        replace_file(&layout.next_server_key(), 0o600, key.as_bytes())?;
         let chain: String = self.chain.iter().map(|certificate| pem("CERTIFICATE", certificate)).collect();
-        replace_file(&layout.server_certificate(), 0o600, chain.as_bytes())
+        replace_file(&layout.server_certificate(), 0o600, chain.as_bytes())?;
+        rename_file(&layout.next_server_key(), &layout.server_key())
+    }
+
+    /// Whether the key is the certificate's.
+    fn is_pair(&self) -> bool {
+        ServerIdentity::new(self).is_ok()
     }
 
     /// The names in the certificate, when it should be replaced by a new one soon.
@@ -100,11 +114,19 @@ impl ServerCertificate {
     pub fn names_to_renew(&self, now: Timestamp) -> Result<Option<Vec<String>>, CaError> {
         let leaf = self.chain.first().ok_or(DAMAGED_CERTIFICATE)?;
         let (_, parsed) = x509_parser::parse_x509_certificate(leaf).map_err(|_| DAMAGED_CERTIFICATE)?;
-        if parsed.validity().not_after.timestamp() > (now + RENEW_BEFORE_END).as_second() {
+        let validity = parsed.validity();
+        // One from the future was made while the clock was wrong, and nobody accepts it.
+        let has_begun = validity.not_before.timestamp() <= now.as_second();
+        if has_begun && validity.not_after.timestamp() > (now + RENEW_BEFORE_END).as_second() {
             return Ok(None);
         }
         names_in(leaf).map(Some)
     }
+}
+
+fn read_key(path: PathBuf) -> Result<PrivateKeyDer<'static>, Error> {
+    let pem = std::fs::read(&path).map_err(|source| Error::File { doing: "reading", path, source })?;
+    Ok(PrivateKeyDer::from_pem_slice(&Zeroizing::new(pem)).map_err(|_| DAMAGED_KEY)?)
 }
 
 /// The DNS names and IP addresses in a server certificate, in its order.

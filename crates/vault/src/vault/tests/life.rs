@@ -134,3 +134,43 @@ fn the_server_certificate_is_renewed_before_it_ends() {
     drop(rig.unseal());
     assert_ne!(certificate(), first);
 }
+
+#[test]
+fn a_renewal_of_the_certificate_that_was_cut_off_is_whole_either_way() {
+    let rig = Rig::new();
+    let layout = rig.layout();
+    let vault = rig.unseal();
+    let next = ServerCertificate::issue(vault.authority(), &["localhost".to_owned()], vault.clock().now());
+    let next = next.unwrap();
+    vault.close().unwrap();
+    drop(vault);
+    let old_key = std::fs::read(layout.server_key()).unwrap();
+
+    // Cut off before the certificate was replaced: the old pair counts.
+    let key = crate::ca::pem("PRIVATE KEY", next.key.secret_der());
+    write_file(&layout.next_server_key(), 0o600, key.as_bytes()).unwrap();
+    drop(rig.unseal());
+    assert_eq!(std::fs::read(layout.server_key()).unwrap(), old_key);
+
+    // Cut off after it: the new pair counts.
+    let chain: String = next.chain.iter().map(|der| crate::ca::pem("CERTIFICATE", der)).collect();
+    replace_file(&layout.server_certificate(), 0o600, chain.as_bytes()).unwrap();
+    drop(rig.unseal());
+    assert_eq!(std::fs::read(layout.server_key()).unwrap(), key.as_bytes());
+    assert!(!layout.next_server_key().exists());
+}
+
+/// A clock that had been years ahead leaves a certificate that nobody accepts for years.
+#[test]
+fn a_server_certificate_from_the_future_is_replaced() {
+    let rig = Rig::new();
+    let years = 3 * 365 * 24 * 60 * 60;
+    rig.seconds.fetch_add(years, Ordering::SeqCst);
+    drop(rig.unseal());
+    rig.seconds.fetch_sub(years, Ordering::SeqCst);
+    let now = rig.clock().now();
+    let vault = rig.unseal();
+    let shown = ServerCertificate::read(&rig.layout()).unwrap();
+    assert_eq!(shown.names_to_renew(now).unwrap(), None);
+    drop(vault);
+}
