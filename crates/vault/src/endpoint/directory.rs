@@ -6,6 +6,7 @@ use std::str::FromStr;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use aws_lc_rs::digest;
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
@@ -81,6 +82,8 @@ pub struct Identity {
     pub name: Arc<str>,
     /// Where its new objects go, and where it looks.
     pub wallet: WalletId,
+    /// The last second of the certificate that it has shown.
+    pub not_after: Timestamp,
 }
 
 /// The certificates of all enrolled endpoints.
@@ -111,6 +114,12 @@ impl IdentityMap {
         self.known.read().unwrap_or_else(PoisonError::into_inner).get(certificate).cloned()
     }
 
+    /// The same at a moment: nothing either when the certificate has expired. TLS looks at that once, when a connection
+    /// begins, and not even then when an earlier one is resumed.
+    pub fn identify_at(&self, certificate: &Fingerprint, now: Timestamp) -> Option<Identity> {
+        self.identify(certificate).filter(|identity| now <= identity.not_after)
+    }
+
     /// Changes whenever a certificate stops being valid. A session that sees it change identifies its peer again, and
     /// ends when there is nobody.
     pub fn revocations(&self) -> watch::Receiver<u64> {
@@ -122,11 +131,16 @@ impl IdentityMap {
         if endpoint.state != EndpointState::Enrolled {
             return;
         }
-        let identity =
-            Identity { endpoint: endpoint.id, name: endpoint.name.as_str().into(), wallet: endpoint.wallet };
+        let name: Arc<str> = endpoint.name.as_str().into();
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
         for certificate in &endpoint.certificates {
-            known.insert(certificate.fingerprint, identity.clone());
+            let identity = Identity {
+                endpoint: endpoint.id,
+                name: Arc::clone(&name),
+                wallet: endpoint.wallet,
+                not_after: certificate.not_after,
+            };
+            known.insert(certificate.fingerprint, identity);
         }
     }
 

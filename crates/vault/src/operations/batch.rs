@@ -36,7 +36,7 @@ pub(crate) fn check(
     }
     // A change must not be made when its answer cannot be given: the client would never learn the new identifier.
     if let Some(maximum) = header.maximum_response_size
-        && items.iter().any(|item| is_change(&item.payload))
+        && items.iter().any(|item| is_change(item.payload.operation()))
         && (maximum as usize) < CHANGE_REPLY_BYTES * items.len() + request_bytes
     {
         return Err(Fault::ResponseTooLarge { maximum });
@@ -83,10 +83,12 @@ async fn run_one(
     let asked: Option<RecordId> = named_object(&payload)
         .or(if is_create(&payload) { None } else { context.placeholder.as_deref() })
         .and_then(|text| text.parse().ok());
-    let result = if has_critical_extension {
-        Err(Fault::FeatureUnsupported("the critical message extension of this item"))
-    } else {
-        perform(context, payload).await
+    let result = match context.policy.still_enrolled() {
+        Err(fault) => Err(fault),
+        Ok(()) if has_critical_extension => {
+            Err(Fault::FeatureUnsupported("the critical message extension of this item"))
+        }
+        Ok(()) => perform(context, payload).await,
     };
     match result {
         Ok(done) => {

@@ -179,9 +179,9 @@ fn named_object(payload: &RequestPayload) -> Option<&str> {
 }
 
 /// Whether performing it can change something.
-fn is_change(payload: &RequestPayload) -> bool {
+pub(crate) fn is_change(operation: Operation) -> bool {
     matches!(
-        payload.operation(),
+        operation,
         Operation::Create
             | Operation::Register
             | Operation::AddAttribute

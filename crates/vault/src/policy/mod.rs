@@ -23,7 +23,7 @@ pub(crate) use search::{Search, Visit};
 use crate::Vault;
 use crate::audit::{Actor, Event};
 use crate::barrier::{Change, CommitError, Record, Scope, Write};
-use crate::endpoint::Identity;
+use crate::endpoint::{Fingerprint, Identity};
 use crate::objects::{ManagedObject, record, terms};
 use crate::operations::Fault;
 use crate::store::{Expected, RecordId, RecordKind, WalletId};
@@ -36,14 +36,32 @@ const CHANGE_ATTEMPTS: usize = 64;
 pub(crate) struct Policy<'v> {
     vault: &'v Vault,
     identity: &'v Identity,
+    certificate: &'v Fingerprint,
     peer: SocketAddr,
     now: Timestamp,
 }
 
 impl<'v> Policy<'v> {
-    /// The policy for a request of `identity`, which came from `peer` at `now`.
-    pub(crate) fn new(vault: &'v Vault, identity: &'v Identity, peer: SocketAddr, now: Timestamp) -> Self {
-        Self { vault, identity, peer, now }
+    /// The policy for a request of `identity`, which has shown `certificate`, from `peer` at `now`.
+    pub(crate) fn new(
+        vault: &'v Vault,
+        identity: &'v Identity,
+        certificate: &'v Fingerprint,
+        peer: SocketAddr,
+        now: Timestamp,
+    ) -> Self {
+        Self { vault, identity, certificate, peer, now }
+    }
+
+    /// Whether the certificate still stands for the endpoint: a long batch may outlive it.
+    ///
+    /// # Errors
+    /// [`Fault::NotAuthenticated`].
+    pub(crate) fn still_enrolled(&self) -> Result<(), Fault> {
+        match self.vault.identities().identify_at(self.certificate, self.vault.clock().now()) {
+            Some(identity) if identity.endpoint == self.identity.endpoint => Ok(()),
+            _ => Err(Fault::NotAuthenticated("the endpoint was revoked, or its certificate has expired")),
+        }
     }
 
     /// When the request is taken to happen, to the second as KMIP counts.

@@ -4,7 +4,8 @@
 //! cannot be decoded is answered all the same, in its own version where that could be read. This module decides nothing about
 //! access (that is `policy`) and nothing about connections (that is `listener`).
 //!
-//! Invariant: the endpoint is looked up anew for every message, so that nothing is answered after a revocation.
+//! Invariant: the endpoint is looked up anew for every message and every item of a batch, so that nothing is done after a
+//! revocation.
 
 #[cfg(test)]
 pub(crate) mod harness;
@@ -44,14 +45,15 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    /// A session for the endpoint that `certificate` belongs to; nothing when there is none, or it was revoked.
+    /// A session for the endpoint that `certificate` belongs to; nothing when there is none, it was revoked or the
+    /// certificate has expired.
     pub(crate) fn open(
         vault: Arc<Vault>,
         certificate: Fingerprint,
         peer: SocketAddr,
         limits: Limits,
     ) -> Option<Self> {
-        let identity = vault.identities().identify(&certificate)?;
+        let identity = vault.identities().identify_at(&certificate, vault.clock().now())?;
         Some(Self { vault, certificate, identity, peer, limits, skew_reported: false })
     }
 
@@ -70,7 +72,7 @@ impl Session {
         if let Err(fault) = batch::check(&header, &items, request_bytes) {
             return self.refuse_whole(&header, time, &fault);
         }
-        let policy = Policy::new(&self.vault, &self.identity, self.peer, now);
+        let policy = Policy::new(&self.vault, &self.identity, &self.certificate, self.peer, now);
         let mut context = Context { policy: &policy, version: header.version, placeholder: None };
         let paged = reply::asks_for_pages(&items);
         let items = batch::run(&mut context, header.batch_error_continuation, items).await;
@@ -143,7 +145,7 @@ impl Responder for Session {
     }
 
     async fn respond(&mut self, message: &[u8]) -> Reply {
-        match self.vault.identities().identify(&self.certificate) {
+        match self.vault.identities().identify_at(&self.certificate, self.vault.clock().now()) {
             // The wallet may have changed since the last message.
             Some(identity) => self.identity = identity,
             None => return Reply { bytes: not_enrolled_reply(&self.vault), keep_open: false },

@@ -16,7 +16,8 @@ use crate::audit::{Actor, Event};
 pub(crate) fn not_enrolled_reply(vault: &Vault) -> MessageBytes {
     let failure = Failure::new(
         ResultReason::AuthenticationNotSuccessful,
-        "this certificate belongs to no enrolled endpoint, or its endpoint was revoked; enroll this host again",
+        "this certificate belongs to no enrolled endpoint, or its endpoint was revoked, or it has expired; enroll this host \
+         again",
     );
     let time = DateTime(vault.clock().now().as_second());
     let item = ResponseItem::failure(None, None, failure);

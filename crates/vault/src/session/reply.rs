@@ -5,10 +5,10 @@ use strongroom_kmip::message::{
     Failure, RequestHeader, RequestItem, RequestPayload, ResponseHeader, ResponseItem, ResponseMessage,
 };
 use strongroom_kmip::ttlv::{DateTime, EncodeError, MessageBytes};
-use strongroom_kmip::types::ResultReason;
+use strongroom_kmip::types::{Operation, ResultReason};
 use strongroom_kmip::version::{ClientException, LOCATED_ITEMS_FOR_OFFSET};
 
-use crate::operations::{Fault, VERSIONS, batch};
+use crate::operations::{Fault, VERSIONS, batch, is_change};
 
 /// Whether a Locate among the items carries Offset Items: then the total is told under any version.
 pub(super) fn asks_for_pages(items: &[RequestItem]) -> bool {
@@ -42,7 +42,15 @@ pub(super) fn encode(
     };
     match header.maximum_response_size {
         Some(maximum) if bytes.len() > maximum as usize => {
-            fail_all(&mut response, &Fault::ResponseTooLarge { maximum });
+            // Changes were made, and `batch::check` has seen to it that there is room to say so.
+            fail_those(&mut response, &Fault::ResponseTooLarge { maximum }, |operation| {
+                !is_change(operation)
+            });
+            let bytes = last_resort(response.encode_allowing(exceptions));
+            if bytes.len() <= maximum as usize {
+                return bytes;
+            }
+            fail_those(&mut response, &Fault::ResponseTooLarge { maximum }, |_| true);
             last_resort(response.encode_allowing(exceptions))
         }
         _ => bytes,
@@ -72,9 +80,11 @@ fn fail_what_does_not_encode(response: &mut ResponseMessage, exceptions: &[Clien
         .collect();
 }
 
-fn fail_all(response: &mut ResponseMessage, fault: &Fault) {
+fn fail_those(response: &mut ResponseMessage, fault: &Fault, which: impl Fn(Operation) -> bool) {
     for item in &mut response.items {
-        item.result = Err(batch::failure(fault));
+        if item.operation.is_none_or(&which) {
+            item.result = Err(batch::failure(fault));
+        }
     }
 }
 

@@ -1,6 +1,9 @@
 //! Messages as a whole: versions, batches, sizes, and what is no message.
 
-use strongroom_kmip::message::{Credential, RequestHeader, RequestMessage, RequestPayload, ResponseMessage};
+use strongroom_kmip::attribute::Attribute;
+use strongroom_kmip::message::{
+    Credential, RequestHeader, RequestItem, RequestMessage, RequestPayload, ResponseMessage,
+};
 use strongroom_kmip::operation::{activate, discover_versions, get, get_attributes, locate, query};
 use strongroom_kmip::ttlv::{Limits, Tag};
 use strongroom_kmip::types::{
@@ -9,7 +12,8 @@ use strongroom_kmip::types::{
 use strongroom_kmip::{ProtocolVersion, ResponsePayload};
 
 use super::harness::{Bench, active, create_request, name};
-use crate::operations::VERSIONS;
+use crate::operations::{Context, VERSIONS, batch};
+use crate::policy::Policy;
 
 fn get_of(id: Option<&str>) -> RequestPayload {
     get::Request { unique_identifier: id.map(str::to_owned), ..Default::default() }.into()
@@ -336,4 +340,54 @@ async fn long_names_do_not_break_the_journal() {
     let twice = get_attributes::Request { unique_identifier: None, names: vec![custom.clone(), custom] };
     assert_eq!(client.ask(twice).await.unwrap_err().reason, ResultReason::InvalidMessage);
     bench.vault.verify_journal().unwrap();
+}
+
+/// A thousand Creates in one batch take seconds; what was not begun when the endpoint was revoked is not done.
+#[tokio::test]
+async fn an_item_that_comes_after_a_revocation_is_not_performed() {
+    let bench = Bench::new();
+    let client = bench.endpoint("db1").await;
+    let peer = std::net::SocketAddr::from(([127, 0, 0, 1], 1));
+    let identity = bench.vault.identities().identify(&client.session.certificate).unwrap();
+    let now = bench.vault.clock().now();
+    let policy = Policy::new(&bench.vault, &identity, &client.session.certificate, peer, now);
+    let mut context = Context { policy: &policy, version: ProtocolVersion::V1_4, placeholder: None };
+    let mut create = async || {
+        let items = vec![RequestItem::from(RequestPayload::from(create_request([])))];
+        batch::run(&mut context, Some(BatchErrorContinuationOption::Continue), items).await.remove(0).result
+    };
+    assert!(create().await.is_ok());
+    bench.vault.revoke_endpoint("db1", &crate::audit::Actor::Vault).await.unwrap();
+    assert_eq!(create().await.unwrap_err().reason, ResultReason::AuthenticationNotSuccessful);
+}
+
+/// TLS looks at the dates when a connection begins; a database keeps its connection for months.
+#[tokio::test]
+async fn nothing_is_answered_after_the_certificate_has_expired() {
+    let bench = Bench::new();
+    let mut client = bench.endpoint("db1").await;
+    let id = client.create([]).await;
+    bench.advance(24 * 60 * 60);
+    assert!(client.ask(get_of(Some(&id))).await.is_ok(), "its last second");
+    bench.advance(1);
+    let failure = client.ask(get_of(Some(&id))).await.unwrap_err();
+    assert_eq!(failure.reason, ResultReason::AuthenticationNotSuccessful);
+}
+
+/// A client that reads "failed" for a change that was made would make it again, or never learn the identifier.
+#[tokio::test]
+async fn a_reply_that_is_too_long_does_not_deny_the_changes_of_its_batch() {
+    let bench = Bench::new();
+    let mut client = bench.endpoint("db1").await;
+    let long = client.create([Attribute::Comment("x".repeat(10_000))]).await;
+    let read = get_attributes::Request { unique_identifier: Some(long), names: Vec::new() };
+    let response = client
+        .batch(
+            |header| header.maximum_response_size = Some(5_000),
+            vec![create_request([]).into(), read.into()],
+        )
+        .await;
+    assert!(response.items[0].result.is_ok(), "{:?}", response.items[0]);
+    let refused = response.items[1].result.as_ref().unwrap_err();
+    assert_eq!(refused.reason, ResultReason::ResponseTooLarge);
 }
