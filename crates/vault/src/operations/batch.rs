@@ -1,7 +1,13 @@
 //! The items of one request, in order (KMIP 1.4 §§4, 6.13-6.15).
 
-use strongroom_kmip::message::{Failure, RequestHeader, RequestItem, ResponseItem};
+use strongroom_kmip::fragment;
+use strongroom_kmip::message::{
+    Failure, RequestHeader, RequestItem, RequestPayload, ResponseItem, ResponsePayload,
+};
+use strongroom_kmip::object::{KeyBlock, ManagedObject};
+use strongroom_kmip::ttlv::Limits;
 use strongroom_kmip::types::BatchErrorContinuationOption;
+use strongroom_secret::KeyMaterial;
 
 use super::{Context, Done, Fault, Placeholder, is_change, named_object, perform};
 use crate::policy::operation_name;
@@ -10,6 +16,10 @@ use crate::store::RecordId;
 /// The longest reply that one change can have, its failure included: an identifier, or a message of a line or two. An
 /// attribute operation repeats its attribute, which is no longer than its request.
 const CHANGE_REPLY_BYTES: usize = 512;
+
+/// What a batch may read, roughly: as much as clients take in one response. An answer is put together in memory, and a
+/// request of a few kilobytes can ask for a thousand large objects.
+const READ_BYTES_MAX: usize = Limits::RESPONSE.message_bytes;
 
 /// Checks what holds for a request as a whole.
 ///
@@ -51,12 +61,24 @@ pub(crate) async fn run(
     items: Vec<RequestItem>,
 ) -> Vec<ResponseItem> {
     let mut answers = Vec::with_capacity(items.len());
+    let alone = items.len() == 1;
+    let mut read_bytes = 0;
     for item in items {
         let operation = item.payload.operation();
         let batch_id = item.batch_id;
-        match run_one(context, item.payload, item.extensions.iter().any(|extension| extension.critical)).await
-        {
+        let is_critical = item.extensions.iter().any(|extension| extension.critical);
+        let refused = if read_bytes > READ_BYTES_MAX && !is_change(operation) {
+            Some(Fault::ResponseTooLarge { maximum: u32::try_from(READ_BYTES_MAX).unwrap_or(u32::MAX) })
+        } else if is_critical {
+            Some(Fault::FeatureUnsupported("the critical message extension of this item"))
+        } else {
+            None
+        };
+        match run_one(context, item.payload, refused).await {
             Ok(done) => {
+                if !alone {
+                    read_bytes += answer_bytes(&done.payload);
+                }
                 if let Placeholder::Set(placeholder) = done.placeholder {
                     context.placeholder = placeholder;
                 }
@@ -76,19 +98,16 @@ pub(crate) async fn run(
 /// Performs one item and journals it. A key is not released, and nothing is told, unless the journal has it.
 async fn run_one(
     context: &Context<'_>,
-    payload: strongroom_kmip::message::RequestPayload,
-    has_critical_extension: bool,
+    payload: RequestPayload,
+    refused: Option<Fault>,
 ) -> Result<Done, Fault> {
     let operation = payload.operation();
     let asked: Option<RecordId> = named_object(&payload)
         .or(if is_create(&payload) { None } else { context.placeholder.as_deref() })
         .and_then(|text| text.parse().ok());
-    let result = match context.policy.still_enrolled() {
-        Err(fault) => Err(fault),
-        Ok(()) if has_critical_extension => {
-            Err(Fault::FeatureUnsupported("the critical message extension of this item"))
-        }
-        Ok(()) => perform(context, payload).await,
+    let result = match (context.policy.still_enrolled(), refused) {
+        (Err(fault), _) | (Ok(()), Some(fault)) => Err(fault),
+        (Ok(()), None) => perform(context, payload).await,
     };
     match result {
         Ok(done) => {
@@ -113,8 +132,8 @@ async fn run_one(
 }
 
 /// Whether the item makes an object or asks about none.
-fn is_create(payload: &strongroom_kmip::message::RequestPayload) -> bool {
-    use strongroom_kmip::message::RequestPayload as P;
+fn is_create(payload: &RequestPayload) -> bool {
+    use RequestPayload as P;
     matches!(
         payload,
         P::Create(_)
@@ -124,6 +143,23 @@ fn is_create(payload: &strongroom_kmip::message::RequestPayload) -> bool {
             | P::DiscoverVersions(_)
             | P::Unknown { .. }
     )
+}
+
+/// Roughly how long an answer is, where it can be long.
+fn answer_bytes(payload: &ResponsePayload) -> usize {
+    /// An identifier on the wire.
+    const IDENTIFIER_BYTES: usize = 48;
+    match payload {
+        ResponsePayload::Get(response) => match &response.object {
+            ManagedObject::OpaqueObject { data, .. } => data.len(),
+            object => object.key_block().and_then(KeyBlock::material).map_or(0, KeyMaterial::len),
+        },
+        ResponsePayload::GetAttributes(response) => {
+            fragment::encode_attributes(&response.attributes).map_or(0, |bytes| bytes.len())
+        }
+        ResponsePayload::Locate(response) => response.unique_identifiers.len() * IDENTIFIER_BYTES,
+        _ => 0,
+    }
 }
 
 /// A fault as KMIP says it.

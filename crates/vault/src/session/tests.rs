@@ -4,12 +4,15 @@ use strongroom_kmip::attribute::Attribute;
 use strongroom_kmip::message::{
     Credential, RequestHeader, RequestItem, RequestMessage, RequestPayload, ResponseMessage,
 };
-use strongroom_kmip::operation::{activate, discover_versions, get, get_attributes, locate, query};
+use strongroom_kmip::object::ManagedObject;
+use strongroom_kmip::operation::{activate, discover_versions, get, get_attributes, locate, query, register};
 use strongroom_kmip::ttlv::{Limits, Tag};
 use strongroom_kmip::types::{
-    BatchErrorContinuationOption, CredentialType, Operation, QueryFunction, ResultReason,
+    BatchErrorContinuationOption, CredentialType, ObjectType, OpaqueDataType, Operation, QueryFunction,
+    ResultReason,
 };
 use strongroom_kmip::{ProtocolVersion, ResponsePayload};
+use strongroom_secret::KeyMaterial;
 
 use super::harness::{Bench, active, create_request, name};
 use crate::operations::{Context, VERSIONS, batch};
@@ -389,5 +392,35 @@ async fn a_reply_that_is_too_long_does_not_deny_the_changes_of_its_batch() {
         .await;
     assert!(response.items[0].result.is_ok(), "{:?}", response.items[0]);
     let refused = response.items[1].result.as_ref().unwrap_err();
+    assert_eq!(refused.reason, ResultReason::ResponseTooLarge);
+}
+
+/// Forty bytes ask for a megabyte: the answer to a full batch would take more memory than the vault's host has.
+#[tokio::test]
+async fn a_batch_does_not_read_without_bound() {
+    let bench = Bench::new();
+    let mut client = bench.endpoint("db1").await;
+    let object = ManagedObject::OpaqueObject {
+        kind: OpaqueDataType(0x8000_0001),
+        data: KeyMaterial::new(&vec![7; 1_000_000]),
+    };
+    let request = register::Request {
+        object_type: ObjectType::OpaqueObject,
+        template: Default::default(),
+        object,
+        protection_storage_masks: None,
+    };
+    let Ok(ResponsePayload::Register(registered)) = client.ask(request).await else { panic!("refused") };
+    let items = (0..100).map(|_| RequestItem {
+        batch_id: Some(vec![1]),
+        ..RequestItem::from(get_of(Some(&registered.unique_identifier)))
+    });
+    let message =
+        RequestMessage { header: RequestHeader::new(ProtocolVersion::V1_4), items: items.collect() };
+    let bytes = client.send_bytes(&message.encode().unwrap()).await;
+    let limits = Limits { message_bytes: 64 << 20, ..Limits::RESPONSE };
+    let response = ResponseMessage::decode(&bytes, &limits).unwrap();
+    assert_eq!(response.items.len(), 18, "one more than fits is read, and the next is refused");
+    let refused = response.items[17].result.as_ref().unwrap_err();
     assert_eq!(refused.reason, ResultReason::ResponseTooLarge);
 }
