@@ -42,8 +42,20 @@ impl<'a> Search<'a> {
     /// # Errors
     /// [`Fault::Vault`].
     pub(crate) fn identifiers(&self, terms: &[Term<'_>], page: Page) -> Result<Vec<RecordId>, Fault> {
-        let found = self.records.find(&self.scope, terms, page)?;
-        Ok(found.records.into_iter().map(|record| record.id).collect())
+        let mut identifiers = Vec::new();
+        let mut part = page;
+        loop {
+            // In parts, because records are opened to be believed, and all of a page at once could be much.
+            part.limit = CHUNK.min(page.limit - identifiers.len() as u64);
+            let found = self.records.find(&self.scope, terms, part)?.records;
+            identifiers.extend(found.iter().map(|record| record.id));
+            match found.last() {
+                Some(last) if found.len() as u64 == part.limit && (identifiers.len() as u64) < page.limit => {
+                    part = Page { before: Some(last.sequence), offset: 0, ..part };
+                }
+                _ => return Ok(identifiers),
+            }
+        }
     }
 
     /// Shows `visit` every object that has all of these terms, newest first, until it says to stop.

@@ -23,6 +23,8 @@ use filter::Filters;
 
 /// The most identifiers in one answer. More are reached with Offset Items.
 const ANSWER_ITEMS_MAX: u64 = 10_000;
+/// Terms that the index is asked for at most; each is a part of one statement. Further ones are compared with what it finds.
+const TERMS_MAX: usize = 16;
 
 pub(super) async fn locate(context: &Context<'_>, request: Request) -> Result<Done, Fault> {
     let limit =
@@ -68,8 +70,9 @@ impl Plan {
         let mut filters = Filters::default();
         for attribute in request.attributes.iter() {
             match terms::exact(attribute) {
-                Some(term) => terms.push(term),
-                None => filters.push(attribute.clone()),
+                Some(term) if terms.contains(&term) => {}
+                Some(term) if terms.len() < TERMS_MAX => terms.push(term),
+                _ => filters.push(attribute.clone()),
             }
         }
         terms.extend(storage.map(terms::storage));

@@ -208,3 +208,33 @@ async fn a_long_search_goes_through_every_chunk() {
     let none = RequestMessage::single(ProtocolVersion::V1_4, symmetric_keys(5, Some(598)));
     assert!(client.send(&none).await.items[0].result.is_ok());
 }
+
+/// One statement with a part for each of ten thousand filters is more than SQLite takes.
+#[tokio::test]
+async fn a_thousand_filters_narrow_like_one() {
+    let bench = Bench::new();
+    let mut client = bench.endpoint("db1").await;
+    let group = |index: usize| Attribute::ObjectGroup(format!("group {index}"));
+    let all = client.create((0..100).map(group)).await;
+    client.create((0..99).map(group)).await;
+    assert_eq!(client.locate((0..100).map(group)).await, [all.clone()]);
+    assert_eq!(client.locate((0..2000).map(|_| group(99))).await, [all]);
+    assert!(client.locate((0..2000).map(group)).await.is_empty());
+}
+
+#[tokio::test]
+async fn an_answer_of_several_hundred_is_whole_and_in_order() {
+    let bench = Bench::new();
+    let mut client = bench.endpoint("db1").await;
+    let mut created = Vec::new();
+    for _ in 0..600 {
+        created.push(client.create([]).await);
+    }
+    created.reverse();
+    assert_eq!(page(&mut client, symmetric_keys(1000, None)).await, (created.clone(), Some(600)));
+    assert_eq!(
+        page(&mut client, symmetric_keys(512, Some(10))).await,
+        (created[10..522].to_vec(), Some(600))
+    );
+    assert_eq!(page(&mut client, symmetric_keys(0, None)).await, (Vec::new(), Some(600)));
+}
