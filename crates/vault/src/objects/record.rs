@@ -18,7 +18,7 @@
 
 use std::fmt;
 
-use strongroom_kmip::attribute::Attributes;
+use strongroom_kmip::attribute::{AttributeKind, Attributes};
 use strongroom_kmip::fragment;
 use strongroom_kmip::object::ManagedObject as KmipObject;
 use strongroom_kmip::ttlv::{DateTime, DecodeError, EncodeError, Limits};
@@ -37,6 +37,42 @@ const LENGTH_BYTES: usize = 4;
 
 /// Bounds on what was once accepted under tighter ones: a record is as long as a message, and a little more.
 const LIMITS: Limits = Limits { message_bytes: 64 << 20, ..Limits::RESPONSE };
+/// Bytes of an object's attributes: what one request can bring, so that their answer fits into a response. They can grow by
+/// many small requests.
+const ATTRIBUTES_BYTES_MAX: usize = 1 << 20;
+/// Bytes on top for an object that was revoked: the reason must always find room.
+const REVOCATION_BYTES_MAX: usize = 128 << 10;
+
+/// Why an object is no record.
+#[derive(Debug)]
+pub(crate) enum EncodingRefused {
+    /// 1.4 lacks something in it.
+    Encoding(EncodeError),
+    /// It could not be read back, or not be answered.
+    TooLong {
+        /// Which part.
+        what: &'static str,
+        /// Bytes that it may have.
+        limit: usize,
+    },
+}
+
+impl fmt::Display for EncodingRefused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Encoding(error) => error.fmt(f),
+            Self::TooLong { what, limit } => write!(f, "its {what} would have more than {limit} bytes"),
+        }
+    }
+}
+
+impl std::error::Error for EncodingRefused {}
+
+impl From<EncodeError> for EncodingRefused {
+    fn from(error: EncodeError) -> Self {
+        Self::Encoding(error)
+    }
+}
 
 /// Why the bytes of a record are no managed object.
 #[derive(Debug)]
@@ -72,11 +108,22 @@ impl From<DecodeError> for RecordError {
 /// The record of an object.
 ///
 /// # Errors
-/// When an attribute or the object cannot be written as KMIP 1.4, which all that the vault accepts can.
-pub(crate) fn encode(object: &ManagedObject) -> Result<Opened, EncodeError> {
+/// When an attribute or the object cannot be written as KMIP 1.4, or is longer than what is read back.
+pub(crate) fn encode(object: &ManagedObject) -> Result<Opened, EncodingRefused> {
     let attributes = fragment::encode_attributes(&object.attributes)?;
     let material = object.material.as_ref().map(fragment::encode_object).transpose()?;
     let material = material.as_deref().map_or(&[][..], Vec::as_slice);
+    let attributes_limit = match object.attributes.get(AttributeKind::RevocationReason) {
+        Some(_) => ATTRIBUTES_BYTES_MAX + REVOCATION_BYTES_MAX,
+        None => ATTRIBUTES_BYTES_MAX,
+    };
+    for (what, bytes, limit) in
+        [("attributes", attributes.len(), attributes_limit), ("key", material.len(), LIMITS.message_bytes)]
+    {
+        if bytes > limit {
+            return Err(EncodingRefused::TooLong { what, limit });
+        }
+    }
     let mut bytes =
         Zeroizing::new(Vec::with_capacity(HEAD_BYTES + LENGTH_BYTES + attributes.len() + material.len()));
     let life = &object.life;

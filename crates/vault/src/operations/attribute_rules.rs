@@ -16,6 +16,8 @@ use crate::policy::{Policy, ReadAttributes};
 
 /// How many instances of one attribute an object may have.
 const INSTANCES_MAX: usize = 256;
+/// How many attributes an object may have in all. Each is compared with the others, and many are search terms.
+const ATTRIBUTES_MAX: usize = 1024;
 
 /// Makes an object of what the client says about it; its key is put in by the caller.
 ///
@@ -74,6 +76,9 @@ pub(super) fn add(object: &mut ManagedObject, attribute: Attribute) -> Result<At
         }
         *date = date_value(&attribute);
         return Ok(attribute.into());
+    }
+    if object.attributes.len() >= ATTRIBUTES_MAX {
+        return Err(Fault::TooManyInstances(name));
     }
     let count = object.attributes.named(&name).count();
     let multiple = match attribute.kind() {

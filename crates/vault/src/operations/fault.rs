@@ -54,7 +54,7 @@ pub(crate) enum Fault {
         /// The index asked for.
         index: u32,
     },
-    /// Caller: too many instances.
+    /// Caller: too many instances, or attributes.
     TooManyInstances(AttributeName),
     /// Caller: Application Data is left to the server, which makes none.
     ApplicationDataMissing,
@@ -222,7 +222,7 @@ impl fmt::Display for Fault {
                 write!(f, "the object has no {attribute} with index {index}")
             }
             Self::TooManyInstances(name) => {
-                write!(f, "the object has as many instances of {name} as are allowed")
+                write!(f, "the object has as many attributes, or instances of {name}, as are allowed")
             }
             Self::ApplicationDataMissing => {
                 f.write_str("Application Specific Information needs its Application Data")

@@ -241,3 +241,32 @@ async fn a_list_of_attributes_has_each_name_once() {
     };
     assert_eq!(client.ask(twice).await.unwrap_err().reason, ResultReason::InvalidMessage);
 }
+
+/// An object that grew request by request beyond what is read back could be neither read nor destroyed.
+#[tokio::test]
+async fn an_object_does_not_outgrow_what_can_be_answered() {
+    let bench = Bench::new();
+    let mut client = bench.endpoint("db1").await;
+    let id = client.create([]).await;
+    let mut refused = None;
+    for index in 0..20 {
+        let value = Value::ByteString(zeroize::Zeroizing::new(vec![7; 100_000]));
+        let attribute = Attribute::Custom { name: format!("x-{index}"), value };
+        let request =
+            add_attribute::Request { unique_identifier: Some(id.clone()), attribute: attribute.into() };
+        if let Err(failure) = client.ask(request).await {
+            refused = Some((index, failure.reason));
+            break;
+        }
+    }
+    assert_eq!(refused, Some((10, ResultReason::InvalidField)));
+    assert!(client.attributes(&id, &[]).await.len() > 10);
+
+    let many = (0..2000).map(|index| Attribute::ObjectGroup(index.to_string()));
+    let failure = client.ask(create_request(many)).await.unwrap_err();
+    assert_eq!(failure.reason, ResultReason::IndexOutOfBounds);
+    let many =
+        (0..2000).map(|index| Attribute::Custom { name: format!("x-{index}"), value: Value::Integer(1) });
+    let failure = client.ask(create_request(many)).await.unwrap_err();
+    assert_eq!(failure.reason, ResultReason::IndexOutOfBounds);
+}
