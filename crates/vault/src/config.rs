@@ -33,6 +33,12 @@ pub const KMIP_DEFAULT: &str = "127.0.0.1:5696";
 pub const ADMIN_DEFAULT: &str = "127.0.0.1:5697";
 const TOKEN_TTL_DEFAULT_S: u32 = 24 * 60 * 60;
 const CERTIFICATE_DAYS_DEFAULT: u32 = 365;
+/// As long as the authority.
+const CERTIFICATE_DAYS_MAX: u64 = 20 * 365;
+/// More than any machine has file descriptors for.
+const CONNECTIONS_MAX: u64 = 10_000_000;
+/// From an ordinary request to what a record may hold.
+const MESSAGE_BYTES: std::ops::RangeInclusive<u64> = 4096..=64 << 20;
 
 /// The configuration file, or the flags of the command.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -123,7 +129,26 @@ impl Config {
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
         let failed = |detail: String| ConfigError { path: path.to_owned(), detail };
         let text = std::fs::read_to_string(path).map_err(|error| failed(error.to_string()))?;
-        toml::from_str(&text).map_err(|error| failed(error.to_string()))
+        let config: Self = toml::from_str(&text).map_err(|error| failed(error.to_string()))?;
+        config.check().map_err(failed)?;
+        Ok(config)
+    }
+
+    /// Values with which the vault would start and then serve nobody, or panic.
+    fn check(&self) -> Result<(), String> {
+        let within = |name: &str, given: Option<u64>, allowed: std::ops::RangeInclusive<u64>| match given {
+            Some(given) if !allowed.contains(&given) => {
+                Err(format!("{name} must be between {} and {}, not {given}", allowed.start(), allowed.end()))
+            }
+            _ => Ok(()),
+        };
+        let Self { enrolment, limits, .. } = self;
+        let days = enrolment.certificate_days.map(u64::from);
+        within("enrolment.certificate_days", days, 1..=CERTIFICATE_DAYS_MAX)?;
+        let connections = limits.connections.map(|count| count as u64);
+        within("limits.connections", connections, 1..=CONNECTIONS_MAX)?;
+        let bytes = limits.message_bytes.map(|bytes| bytes as u64);
+        within("limits.message_bytes", bytes, MESSAGE_BYTES)
     }
 
     /// This configuration, with what `flags` say where they say something.
@@ -232,6 +257,24 @@ mod tests {
         std::fs::write(&path, "[limits]\nconections = 5\n").unwrap();
         let refused = Config::read(&path).unwrap_err().to_string();
         assert!(refused.contains("conections") && refused.contains("vault.toml"), "{refused}");
+    }
+
+    #[test]
+    fn a_value_that_cannot_work_is_refused_by_name() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("vault.toml");
+        for (text, named) in [
+            ("[enrolment]\ncertificate_days = 0", "certificate_days"),
+            // More than a date can hold: signing would panic.
+            ("[enrolment]\ncertificate_days = 4294967295", "certificate_days"),
+            ("[limits]\nconnections = 9223372036854775807", "connections"),
+            ("[limits]\nmessage_bytes = 0", "message_bytes"),
+            ("[limits]\nmessage_bytes = 1000000000", "message_bytes"),
+        ] {
+            std::fs::write(&path, text).unwrap();
+            let refused = Config::read(&path).unwrap_err().to_string();
+            assert!(refused.contains(named), "{refused}");
+        }
     }
 
     #[test]
