@@ -23,11 +23,12 @@ pub(crate) fn run(args: &ServeArgs, output: Output) -> Result<(), Error> {
     let mut config = configuration(args)?;
     // Read before the server makes this process undumpable: from then on `/dev/fd` belongs to root.
     let secret = match config.unseal.passphrase_fd.take() {
-        Some(fd) => {
+        // A key file comes first where the configuration names both.
+        Some(fd) if config.unseal.file_slot.is_none() => {
             let passphrase = terminal::secret_from_fd(fd)?;
             Some(SlotSecret::Passphrase(Zeroizing::new(passphrase.as_bytes().to_vec())))
         }
-        None => None,
+        _ => None,
     };
     log_to_stderr();
     let options = ServeOptions { config, secret, ..ServeOptions::default() };
