@@ -291,10 +291,7 @@ mod tests {
         add(&by_link, 1, 3).unwrap();
         add(&file, 7, 1).unwrap();
         let hex = "ab".repeat(16);
-        assert_eq!(
-            fs::read_to_string(&path).unwrap(),
-            format!("# mine\r\n1;{K} tail\n1;3;{hex}\n7;{hex}\n")
-        );
+        assert_eq!(fs::read_to_string(&path).unwrap(), format!("# mine\r\n1;{K} tail\n1;3;{hex}\n7;{hex}\n"));
         assert_eq!(fs::metadata(&path).unwrap().mode() & 0o7777, 0o640);
         assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2, "nothing is left behind");
