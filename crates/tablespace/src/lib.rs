@@ -1,0 +1,1 @@
+//! InnoDB's files as MySQL and MariaDB write them.

@@ -1,0 +1,1 @@
+//! `component_keyring_kmip`, which MySQL loads.

@@ -1,0 +1,1 @@
+//! MySQL's keyring component and plugin interfaces, shared by the two libraries that mysqld loads.

@@ -1,0 +1,1 @@
+//! `keyring_okv`, which MySQL loads.
