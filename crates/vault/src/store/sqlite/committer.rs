@@ -19,6 +19,9 @@ use crate::store::{
 /// Changes that share a commit at most.
 const BATCH_MAX: usize = 256;
 const DOING: &str = "committing";
+/// Bytes free before a disk that was full counts as having space again: more than a batch needs. At the brink small
+/// commits still fit while large ones fail, and the log would fill with the news.
+const SPACE_AGAIN: u64 = 1 << 20;
 
 /// Where the answer to a job goes.
 pub(super) type Answer = oneshot::Sender<Result<ChangeNumber, CommitFailure>>;
@@ -66,7 +69,7 @@ pub(super) struct Committer {
     cache: Arc<RecordCache>,
     /// After a disk error, what is on disk is not known: nothing more is written until the store is opened anew.
     broken: Option<StoreError>,
-    /// Whether the last commit found no space. Said once, and once more when there is space again.
+    /// Whether a commit found no space. Said once, and once more when there is space again.
     full: bool,
 }
 
@@ -117,7 +120,8 @@ impl Committer {
             Ok(()) => {
                 // Before the first answer: who was told of a change never reads what was there before it.
                 self.cache.committed(&written);
-                if std::mem::take(&mut self.full) {
+                if self.full && self.has_space() {
+                    self.full = false;
                     tracing::info!(store = self.connection.path(), "the store's disk has space again");
                 }
                 for Made { number, after, answer } in made {
@@ -144,6 +148,14 @@ impl Committer {
                 }
             }
         }
+    }
+
+    /// Whether more than the last commit fits on the store's disk. Where the system does not say, that it fitted has
+    /// to do.
+    fn has_space(&self) -> bool {
+        let disk = self.connection.path().map(rustix::fs::statvfs);
+        disk.and_then(Result::ok)
+            .is_none_or(|disk| disk.f_bavail.saturating_mul(disk.f_frsize) >= SPACE_AGAIN)
     }
 
     /// Draws the consequences of a failure, and tells the administrator once, however many requests meet it.
