@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::backend::json_file::JsonFileError;
 use crate::key::KeyKind;
 
 /// Why a keyring operation was not done. That a key is absent is an answer, and not among these.
@@ -10,6 +11,8 @@ use crate::key::KeyKind;
 pub enum Error {
     /// The back end could not be asked, or refused, or it is not known what became of a change.
     BackEnd(strongroom_client::Error),
+    /// The file of keys cannot be read or changed.
+    File(JsonFileError),
     /// There is a key of this name already; nothing was changed.
     Exists {
         /// The key's name in the back end.
@@ -46,10 +49,17 @@ impl From<strongroom_client::Error> for Error {
     }
 }
 
+impl From<JsonFileError> for Error {
+    fn from(error: JsonFileError) -> Self {
+        Self::File(error)
+    }
+}
+
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::BackEnd(error) => error.fmt(f),
+            Self::File(error) => error.fmt(f),
             Self::Exists { name } => {
                 write!(f, "a key named {name:?} exists already; remove it first, or choose another id")
             }
@@ -82,6 +92,7 @@ impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::BackEnd(error) => Some(error),
+            Self::File(error) => Some(error),
             _ => None,
         }
     }

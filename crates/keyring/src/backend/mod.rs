@@ -1,5 +1,6 @@
 //! Where keys are kept.
 
+pub mod json_file;
 mod kmip;
 mod memory;
 
@@ -12,6 +13,7 @@ use crate::error::Error;
 use crate::key::{Description, Key, KeyKind};
 use crate::name::KeyName;
 
+pub use json_file::JsonFile;
 pub use kmip::Kmip;
 pub(crate) use kmip::{is_live, now};
 pub use memory::Memory;

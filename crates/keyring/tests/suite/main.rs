@@ -10,7 +10,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 use strongroom_client::{Endpoint, Options, Session};
-use strongroom_keyring::backend::{Kmip, Memory};
+use strongroom_keyring::backend::{JsonFile, Kmip, Memory};
 use strongroom_keyring::versions::KmipVersions;
 use strongroom_testkit::certificates::Certificates;
 use strongroom_testkit::vault::Vault;
@@ -48,6 +48,16 @@ impl PyKmip {
 #[test]
 fn memory_passes_the_service_suite() {
     service::suite(Memory::new);
+}
+
+#[test]
+fn a_json_file_passes_the_service_suite() {
+    let folder = tempfile::tempdir().unwrap();
+    let number = std::cell::Cell::new(0);
+    service::suite(|| {
+        number.set(number.get() + 1);
+        JsonFile::create(&folder.path().join(number.get().to_string())).unwrap()
+    });
 }
 
 #[test]
