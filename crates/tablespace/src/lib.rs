@@ -1,1 +1,3 @@
 //! InnoDB's files as MySQL and MariaDB write them.
+
+pub mod disk;
