@@ -10,10 +10,16 @@ fn main() -> ExitCode {
         eprintln!("usage: testkit prepare");
         return ExitCode::from(2);
     }
-    let servers: [Result<String, Unavailable>; 2] = [
-        mariadb::installation().map(|found| format!("{} ({})", found.version, found.program.display())),
-        pykmip::installation().map(|found| format!("{} ({})", found.version, found.python.display())),
-    ];
+    let of_each_series = mariadb::Series::ALL.map(mariadb::Series::installation);
+    let mut servers: Vec<Result<String, Unavailable>> = [mariadb::installation()]
+        .into_iter()
+        .chain(of_each_series)
+        .map(|found| found.map(|found| format!("MariaDB {} ({})", found.version, found.program.display())))
+        .collect();
+    // The first one is mostly of one of the series.
+    servers.dedup();
+    servers
+        .push(pykmip::installation().map(|found| format!("{} ({})", found.version, found.python.display())));
     let mut missing = false;
     for server in servers {
         match server {

@@ -10,7 +10,7 @@ use std::time::Duration;
 use mysql::prelude::Queryable;
 use mysql::{Conn, OptsBuilder, Value};
 
-use super::{Installation, installation};
+use super::{Installation, Series, WHAT, installation};
 use crate::Unavailable;
 use crate::folder::{self, Scratch};
 use crate::process::{Launch, Process, wait_until};
@@ -26,6 +26,8 @@ pub type Row = Vec<Option<String>>;
 /// What a server is started with beyond its data directory and socket.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
+    /// The series to run; the one of [`installation`] unless given.
+    pub series: Option<Series>,
     /// `--plugin-dir`: a folder with plugins; the stock one unless given.
     pub plugin_dir: Option<PathBuf>,
     /// `--plugin-load-add`, one for each, without `.so`.
@@ -37,6 +39,13 @@ pub struct Options {
 }
 
 impl Options {
+    /// A server of this series.
+    #[must_use]
+    pub fn on(mut self, series: Series) -> Self {
+        self.series = Some(series);
+        self
+    }
+
     /// Adds `--plugin-load-add=name`.
     #[must_use]
     pub fn load(mut self, name: &str) -> Self {
@@ -103,18 +112,17 @@ impl Server {
     /// # Errors
     /// Only when there is no server for this machine.
     pub fn prepare(options: Options) -> Result<Self, Unavailable> {
-        let installation = installation()?;
+        let installation = options.series.map_or_else(installation, Series::installation)?;
         let template = template(&installation)?;
         let scratch = Scratch::new("mariadb");
-        folder::copy_tree(&template.join("data"), &scratch.path().join("data")).map_err(|error| {
-            Unavailable::new("MariaDB", format!("a data directory cannot be copied: {error}"))
-        })?;
+        folder::copy_tree(&template.join("data"), &scratch.path().join("data"))
+            .map_err(|error| Unavailable::new(WHAT, format!("a data directory cannot be copied: {error}")))?;
         let mut socket = scratch.path().join("sock");
         let mut short = None;
         if socket.as_os_str().len() > SOCKET_PATH_BYTES_MAX {
             let folder = tempfile::Builder::new().prefix("strongroom-").tempdir();
-            let folder = folder
-                .map_err(|error| Unavailable::new("MariaDB", format!("no temporary folder: {error}")))?;
+            let folder =
+                folder.map_err(|error| Unavailable::new(WHAT, format!("no temporary folder: {error}")))?;
             socket = folder.path().join("sock");
             short = Some(folder);
         }
@@ -345,9 +353,8 @@ fn template(installation: &Installation) -> Result<PathBuf, Unavailable> {
         .chars()
         .map(|c| if c.is_ascii_alphanumeric() || c == '.' { c } else { '-' })
         .collect();
-    folder::once("mariadb-data", &name[name.len().saturating_sub(80)..], |home| {
-        let fail =
-            |why: String| Unavailable::new("MariaDB", format!("its system tables cannot be made: {why}"));
+    folder::once("mariadb-data", &name, |home| {
+        let fail = |why: String| Unavailable::new(WHAT, format!("its system tables cannot be made: {why}"));
         let data = home.join("data");
         fs::create_dir_all(&data).map_err(|error| fail(error.to_string()))?;
         let mut sql = String::from("create database mysql;\nuse mysql;\n");

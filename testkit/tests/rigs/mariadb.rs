@@ -3,8 +3,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use strongroom_testkit::folder::Scratch;
-use strongroom_testkit::mariadb::{Options, Server};
-use strongroom_testkit::need;
+use strongroom_testkit::mariadb::{Options, Series, Server};
+use strongroom_testkit::{every_series, need};
 
 const MARKER: &str = "a row nobody may find on disk";
 
@@ -37,10 +37,12 @@ fn plain_rows_are_found_in_the_files() {
     assert!(server.files_contain(MARKER.as_bytes()));
 }
 
-#[test]
-fn encrypted_rows_survive_a_restart_and_a_kill_and_are_not_in_the_files() {
+every_series!(encrypted_rows_survive_a_restart_and_a_kill_and_are_not_in_the_files);
+
+fn encrypted_rows_survive_a_restart_and_a_kill_and_are_not_in_the_files(series: Series) {
     let keys = Scratch::new("keys");
-    let mut server = need!(Server::start(encrypting(keys.path())));
+    let mut server = need!(Server::start(encrypting(keys.path()).on(series)));
+    assert!(server.value("SELECT VERSION()").starts_with(&format!("{series}.")));
     server.sql("CREATE DATABASE shop");
     server.sql("CREATE TABLE shop.inno (id INT PRIMARY KEY, note TEXT) ENGINE=InnoDB ENCRYPTED=YES ENCRYPTION_KEY_ID=33");
     // Not a transactional one: MariaDB encrypts Aria's pages, but writes the rows of such tables to its log in the clear.
@@ -61,6 +63,20 @@ fn encrypted_rows_survive_a_restart_and_a_kill_and_are_not_in_the_files() {
     assert_eq!(server.value("SELECT COUNT(*) FROM shop.inno"), "2");
     server.stop();
     assert!(!server.files_contain(MARKER.as_bytes()));
+}
+
+/// The tools that come with the server run as it does.
+#[test]
+fn every_series_has_the_tools_for_its_files() {
+    for series in Series::ALL {
+        let installation = need!(series.installation());
+        for tool in ["mariadb-backup", "innochecksum"] {
+            let mut command = installation.tool(tool).expect(tool);
+            let output = command.arg("--version").output().expect(tool);
+            assert!(output.status.success(), "{tool} of {series}: {output:?}");
+        }
+        assert!(installation.tool("no-such-tool").is_none());
+    }
 }
 
 #[test]
