@@ -1,0 +1,4 @@
+//! What rewrites tablespaces, on disks that fail.
+
+mod drafts;
+mod simulated;
