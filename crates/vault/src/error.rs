@@ -43,6 +43,11 @@ pub enum Error {
         /// The record that was rolled back, where it can be told.
         suspect: Option<RecordId>,
     },
+    /// Integrity: the index would find a record by other terms than it was stored with.
+    RecordTerms {
+        /// Which one.
+        id: RecordId,
+    },
     /// Integrity: a record opens, but is not what it should be.
     Content {
         /// Which one.
@@ -117,6 +122,9 @@ impl fmt::Display for Error {
                     "record {id} was rolled back to an earlier version behind the vault's back; {RESTORE}"
                 )
             }
+            Self::RecordTerms { id } => {
+                write!(f, "the search terms of record {id} were changed behind the vault's back; {RESTORE}")
+            }
             Self::RecordSet { suspect: None } => {
                 write!(f, "records were dropped, added or rolled back behind the vault's back; {RESTORE}")
             }
@@ -165,6 +173,7 @@ impl Error {
             Self::Record { .. }
             | Self::Head(_)
             | Self::RecordSet { .. }
+            | Self::RecordTerms { .. }
             | Self::Content { .. }
             | Self::Missing { .. }
             | Self::Keyring(_)

@@ -6,15 +6,16 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use aws_lc_rs::digest;
 use zeroize::Zeroizing;
 
 use super::{Barrier, Opened, RecordAddress, SealError, Sealed, SetDelta};
 use crate::Error;
 use crate::audit::{AuditError, Event, Journal};
 use crate::store::{
-    AdvanceHead, AfterCommit, ChangeNumber, CommitFailure, Conflict, Expected, Head, Page, PendingCommit,
-    RecordId, RecordKind, RecordVersion, SealedChange, SealedRecord, SealedWrite, Sequence, Store,
-    StoreQuery, StoredTerm, WalletId,
+    AdvanceHead, AfterCommit, ChangeNumber, CommitFailure, Conflict, Expected, Head, IndexedTerm, Page,
+    PendingCommit, RecordId, RecordKind, RecordVersion, SealedChange, SealedRecord, SealedWrite, Sequence,
+    Store, StoreQuery, StoredTerm, WalletId,
 };
 
 /// A record, opened.
@@ -254,21 +255,33 @@ impl Records {
         }
     }
 
-    /// Walks over all records and compares them with the sealed sum.
+    /// Walks over all records and compares them with the sealed sum, and the index of terms with the records.
     ///
     /// # Errors
-    /// [`Error::RecordSet`] when records were rolled back, dropped or added; [`Error::Store`].
+    /// [`Error::RecordSet`] when records were rolled back, dropped or added; [`Error::RecordTerms`] when one would be
+    /// found by other terms than it was stored with; [`Error::Store`].
     pub fn verify(&self) -> Result<IntegrityReport, Error> {
         let head = self.store.head()?;
         let expected = HeadContent::open(&self.barrier, &head).map_err(Error::Head)?;
         let mut sum = SetDelta::default();
         let mut seen = Vec::new();
-        self.store.walk(&mut |kind, id, version| {
+        let mut misplaced = None;
+        self.store.walk(&mut |record, terms| {
+            let (kind, id, version) = (record.kind, record.id, record.version);
             sum = sum.plus(self.barrier.element(kind, id, version));
             seen.push((kind, id, version));
+            // A record that does not open is said by who reads it: the others go on being served.
+            if let Ok((_, digest)) = self.open_with_terms(record)
+                && digest != TermsDigest::of(terms)
+            {
+                misplaced.get_or_insert(id);
+            }
         })?;
         if sum != expected.sum {
             return Err(Error::RecordSet { suspect: self.name_rolled_back(expected.sum.minus(sum), &seen) });
+        }
+        if let Some(id) = misplaced {
+            return Err(Error::RecordTerms { id });
         }
         let seals = if expected.key == self.barrier.current_key() { expected.seals } else { 0 };
         Ok(IntegrityReport { records: seen.len() as u64, change: head.change, seals })
@@ -334,14 +347,21 @@ impl Records {
             if let Expected::Version(old) = write.expected {
                 delta = delta.minus(self.barrier.element(write.kind, write.id, old));
             }
+            let terms = self.stored_terms(write.kind, write.wallet, &write.terms);
+            let unique = self.stored_terms(write.kind, write.wallet, &write.unique);
+            let digest = TermsDigest::of(&IndexedTerm::all(&terms, &unique));
+            let mut content =
+                Zeroizing::new(Vec::with_capacity(write.opened.as_bytes().len() + TermsDigest::LEN));
+            content.extend_from_slice(write.opened.as_bytes());
+            content.extend_from_slice(&digest.0);
             writes.push(SealedWrite {
                 kind: write.kind,
                 id: write.id,
                 wallet: write.wallet,
                 expected: write.expected,
-                sealed: self.seal(&address, &write.opened)?,
-                terms: self.stored_terms(write.kind, write.wallet, &write.terms),
-                unique: self.stored_terms(write.kind, write.wallet, &write.unique),
+                sealed: self.seal(&address, &Opened::new(content))?,
+                terms,
+                unique,
             });
         }
         let body = Event::bodies(&change.events);
@@ -358,16 +378,44 @@ impl Records {
     }
 
     fn open(&self, record: SealedRecord) -> Result<Record, Error> {
+        self.open_with_terms(record).map(|(record, _)| record)
+    }
+
+    fn open_with_terms(&self, record: SealedRecord) -> Result<(Record, TermsDigest), Error> {
         let SealedRecord { kind, id, wallet, version, sequence, sealed } = record;
-        let opened = self
+        let (opened, digest) = self
             .barrier
             .open(&RecordAddress { kind, id, wallet, version }, &sealed)
+            .and_then(|opened| opened.split_last_chunk().ok_or(SealError::Malformed))
             .map_err(|fault| Error::Record { kind, id, fault })?;
-        Ok(Record { kind, id, wallet, version, sequence, opened })
+        Ok((Record { kind, id, wallet, version, sequence, opened }, TermsDigest(digest)))
     }
 
     fn stored_terms(&self, kind: RecordKind, wallet: WalletId, terms: &[Term<'_>]) -> Vec<StoredTerm> {
         terms.iter().map(|term| self.barrier.term(kind, wallet, &term.field, &term.value)).collect()
+    }
+}
+
+/// What a record remembers of the terms that it is found by, sealed after its content: the first 16 bytes of SHA-256
+/// over them in order, each (16) with whether it must be alone (1).
+///
+/// The index is outside the seals. Without this, who writes the disk could hide a record from searches, or let one
+/// be found in another's stead.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct TermsDigest([u8; TermsDigest::LEN]);
+
+impl TermsDigest {
+    const LEN: usize = 16;
+
+    fn of(terms: &[IndexedTerm]) -> Self {
+        let mut hash = digest::Context::new(&digest::SHA256);
+        for indexed in terms {
+            hash.update(&indexed.term.0);
+            hash.update(&[u8::from(indexed.alone)]);
+        }
+        let mut first = [0; Self::LEN];
+        first.copy_from_slice(&hash.finish().as_ref()[..Self::LEN]);
+        Self(first)
     }
 }
 

@@ -47,6 +47,14 @@ impl Opened {
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
     }
+
+    /// The content without its last `N` bytes, and these; nothing when there are fewer.
+    pub(super) fn split_last_chunk<const N: usize>(mut self) -> Option<(Self, [u8; N])> {
+        let (rest, last) = self.0.split_last_chunk::<N>()?;
+        let (len, last) = (rest.len(), *last);
+        self.0.truncate(len);
+        Some((self, last))
+    }
 }
 
 impl fmt::Debug for Opened {

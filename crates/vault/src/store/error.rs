@@ -39,6 +39,13 @@ pub enum StoreCause {
         /// The newest format that this release reads.
         known: u32,
     },
+    /// The store was written before the first release.
+    OlderFormat {
+        /// The format found.
+        found: u32,
+        /// The oldest format that this release reads.
+        known: u32,
+    },
     /// Another process uses the store.
     Busy,
     /// The store has been closed, or its committer has ended.
@@ -70,6 +77,11 @@ impl fmt::Display for StoreError {
             StoreCause::NewerFormat { found, known } => write!(
                 f,
                 "it has format {found}, and this release knows formats up to {known}; use the release that wrote it"
+            ),
+            StoreCause::OlderFormat { found, known } => write!(
+                f,
+                "it has format {found} of a release that was never published, and this one begins with {known}; \
+                 fetch its keys with the release that wrote it, and make a new vault"
             ),
             StoreCause::Busy => write!(f, "another process uses it; stop that process first"),
             StoreCause::Closed => write!(f, "it is closed; restart the vault"),

@@ -22,9 +22,9 @@ mod types;
 pub use error::{StoreCause, StoreError};
 pub use sqlite::{SqliteStore, StoreOptions};
 pub use types::{
-    AdvanceHead, AfterCommit, ChangeNumber, CommitFailure, Conflict, Expected, Head, Page, PendingCommit,
-    RecordId, RecordKind, RecordVersion, SealedChange, SealedRecord, SealedWrite, Sequence, StoreQuery,
-    StoredTerm, WalletId,
+    AdvanceHead, AfterCommit, ChangeNumber, CommitFailure, Conflict, Expected, Head, IndexedTerm, Page,
+    PendingCommit, RecordId, RecordKind, RecordVersion, SealedChange, SealedRecord, SealedWrite, Sequence,
+    StoreQuery, StoredTerm, WalletId,
 };
 
 use crate::barrier::Sealed;
@@ -45,8 +45,8 @@ pub trait Store: Send + Sync {
     /// Queues a change. The answer comes when it is durable, or has been refused without a trace.
     fn commit(&self, change: SealedChange) -> PendingCommit;
 
-    /// Calls `visit` with the address and version of every record, in no particular order.
-    fn walk(&self, visit: &mut dyn FnMut(RecordKind, RecordId, RecordVersion)) -> Result<(), StoreError>;
+    /// Calls `visit` with every record and the terms by which it is found, in the order of creation.
+    fn walk(&self, visit: &mut dyn FnMut(SealedRecord, &[IndexedTerm])) -> Result<(), StoreError>;
 
     /// The number of the last change, and the sealed head that went with it.
     fn head(&self) -> Result<Head, StoreError>;

@@ -181,7 +181,7 @@ fn changes_are_numbered_without_gaps_and_the_head_sums_them(store: &dyn Store) {
     assert_eq!(head.change, ChangeNumber(3));
     assert_eq!(head.sealed.unwrap().as_bytes()[8], 3);
     let mut seen = Vec::new();
-    store.walk(&mut |kind, id, version| seen.push((kind, id, version))).unwrap();
+    store.walk(&mut |record, _| seen.push((record.kind, record.id, record.version))).unwrap();
     seen.sort_unstable();
     assert_eq!(seen, [1, 2, 3].map(|number| (KIND, id(number), RecordVersion::FIRST)));
 }

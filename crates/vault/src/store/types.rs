@@ -133,8 +133,28 @@ pub struct Sequence(pub u64);
 pub struct ChangeNumber(pub u64);
 
 /// A keyed hash under which a record can be found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct StoredTerm(pub [u8; 16]);
+
+/// A term of one record, as the index has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct IndexedTerm {
+    /// The term.
+    pub term: StoredTerm,
+    /// Whether no other record of the kind and wallet may have it.
+    pub alone: bool,
+}
+
+impl IndexedTerm {
+    /// What the index has of a record with these terms: each once, in order.
+    pub fn all(terms: &[StoredTerm], unique: &[StoredTerm]) -> Vec<Self> {
+        let alone = unique.iter().map(|&term| Self { term, alone: true });
+        let mut all: Vec<Self> = alone.chain(terms.iter().map(|&term| Self { term, alone: false })).collect();
+        all.sort_unstable_by_key(|indexed| (indexed.term, !indexed.alone));
+        all.dedup_by_key(|indexed| indexed.term);
+        all
+    }
+}
 
 /// A record as the store keeps it.
 #[derive(Clone, Debug, PartialEq, Eq)]

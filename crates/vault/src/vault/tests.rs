@@ -10,6 +10,7 @@ use std::sync::atomic::AtomicI64;
 use jiff::Timestamp;
 
 use super::*;
+use crate::barrier::Term;
 use crate::enrolment::Addresses;
 
 /// A vault in a directory of its own, opened by a key file beside it.
@@ -60,7 +61,7 @@ fn put(vault: &Vault, id: RecordId, expected: Expected, content: &[u8]) {
         wallet: WalletId(RecordId([5; 16])),
         expected,
         opened: Opened::new(Zeroizing::new(content.to_vec())),
-        terms: Vec::new(),
+        terms: vec![Term::new("name", &id.0)],
         unique: Vec::new(),
     };
     let event = Event::new(vault.clock().now(), Actor::Unknown, "Register").on(id);

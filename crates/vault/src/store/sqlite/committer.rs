@@ -12,8 +12,8 @@ use super::fault::{failed, is_duplicate};
 use super::schema;
 use crate::barrier::SetDelta;
 use crate::store::{
-    AdvanceHead, AfterCommit, ChangeNumber, CommitFailure, Conflict, Expected, SealedChange, SealedWrite,
-    StoreCause, StoreError, StoredTerm,
+    AdvanceHead, AfterCommit, ChangeNumber, CommitFailure, Conflict, Expected, IndexedTerm, SealedChange,
+    SealedWrite, StoreCause, StoreError,
 };
 
 /// Changes that share a commit at most.
@@ -328,21 +328,16 @@ impl Committer {
 
     /// Gives the record its terms, and no others.
     fn index(&self, write: &SealedWrite, sequence: i64) -> Result<(), Refusal> {
-        let alone = write.unique.iter().map(|term| (*term, true));
-        let mut wanted: Vec<(StoredTerm, bool)> = Vec::with_capacity(write.unique.len() + write.terms.len());
-        for (term, alone) in alone.chain(write.terms.iter().map(|term| (*term, false))) {
-            if !wanted.iter().any(|(known, _)| *known == term) {
-                wanted.push((term, alone));
-            }
-        }
+        let wanted = IndexedTerm::all(&write.terms, &write.unique);
         if write.expected != Expected::Absent {
-            let mut statement =
-                self.connection.prepare_cached("SELECT term, alone FROM terms WHERE sequence = ?1")?;
+            let mut statement = self
+                .connection
+                .prepare_cached("SELECT term, alone FROM terms WHERE sequence = ?1 ORDER BY term")?;
             let present = statement
-                .query_map([sequence], |row| Ok((StoredTerm(row.get(0)?), row.get(1)?)))?
-                .collect::<rusqlite::Result<Vec<(StoredTerm, bool)>>>()?;
+                .query_map([sequence], super::indexed_term)?
+                .collect::<rusqlite::Result<Vec<IndexedTerm>>>()?;
             // Most changes of a record leave its terms alone.
-            if present.len() == wanted.len() && present.iter().all(|term| wanted.contains(term)) {
+            if present == wanted {
                 return Ok(());
             }
             self.connection.prepare_cached("DELETE FROM terms WHERE sequence = ?1")?.execute([sequence])?;
@@ -350,7 +345,7 @@ impl Committer {
         let mut insert = self.connection.prepare_cached(
             "INSERT INTO terms (kind, wallet, term, sequence, alone) VALUES (?1, ?2, ?3, ?4, ?5)",
         )?;
-        for (term, alone) in wanted {
+        for IndexedTerm { term, alone } in wanted {
             let inserted = insert.execute(params![write.kind.0, write.wallet.0.0, term.0, sequence, alone]);
             match inserted {
                 Ok(_) => {}

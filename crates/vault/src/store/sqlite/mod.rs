@@ -27,8 +27,8 @@ use self::cache::RecordCache;
 use self::committer::{Committer, Job};
 use self::fault::failed;
 use super::{
-    ChangeNumber, CommitFailure, Head, PendingCommit, RecordId, RecordKind, RecordVersion, SealedChange,
-    SealedRecord, Store, StoreCause, StoreError, StoreQuery, WalletId,
+    ChangeNumber, CommitFailure, Head, IndexedTerm, PendingCommit, RecordId, RecordKind, SealedChange,
+    SealedRecord, Store, StoreCause, StoreError, StoreQuery, StoredTerm, WalletId,
 };
 use crate::barrier::Sealed;
 
@@ -185,12 +185,23 @@ impl Store for SqliteStore {
         self.submit(|answer| Job::Change { change, answer })
     }
 
-    fn walk(&self, visit: &mut dyn FnMut(RecordKind, RecordId, RecordVersion)) -> Result<(), StoreError> {
+    fn walk(&self, visit: &mut dyn FnMut(SealedRecord, &[IndexedTerm])) -> Result<(), StoreError> {
         self.reading("walking over the records", |connection| {
-            let mut statement = connection.prepare("SELECT kind, id, version FROM records")?;
-            let mut rows = statement.query([])?;
+            // Records and terms of one moment.
+            let connection = connection.unchecked_transaction()?;
+            let mut records = connection.prepare(
+                "SELECT kind, id, wallet, version, sequence, sealed FROM records ORDER BY sequence",
+            )?;
+            let mut terms = connection.prepare_cached(
+                "SELECT term, alone FROM terms WHERE sequence = ?1 AND kind = ?2 AND wallet = ?3 ORDER BY term",
+            )?;
+            let mut rows = records.query([])?;
             while let Some(row) = rows.next()? {
-                visit(RecordKind(row.get(0)?), RecordId(row.get(1)?), row.get(2)?);
+                let record = sealed_record(row)?;
+                let indexed = terms
+                    .query_map(params![record.sequence, record.kind.0, record.wallet.0.0], indexed_term)?
+                    .collect::<rusqlite::Result<Vec<_>>>()?;
+                visit(record, &indexed);
             }
             Ok(())
         })
@@ -276,9 +287,11 @@ fn matching(terms: usize) -> String {
     if terms == 0 {
         return "FROM records r WHERE r.kind = ?1 AND r.wallet = ?2".to_owned();
     }
-    let mut sql = "FROM terms t JOIN records r ON r.sequence = t.sequence \
+    // A term in another kind's or wallet's place finds nothing: only `walk` compares the index with the records.
+    let mut sql =
+        "FROM terms t JOIN records r ON r.sequence = t.sequence AND r.kind = t.kind AND r.wallet = t.wallet \
                    WHERE t.kind = ?1 AND t.wallet = ?2 AND t.term = ?3"
-        .to_owned();
+            .to_owned();
     for further in 4..terms + 3 {
         sql.push_str(&format!(
             " AND EXISTS (SELECT 1 FROM terms u WHERE u.kind = ?1 AND u.wallet = ?2 AND u.term = ?{further} \
@@ -303,6 +316,10 @@ fn match_values(query: &StoreQuery<'_>) -> Vec<Value> {
 /// SQLite counts in signed numbers; nothing real is beyond them.
 fn clamped(number: u64) -> Value {
     Value::Integer(i64::try_from(number).unwrap_or(i64::MAX))
+}
+
+fn indexed_term(row: &Row<'_>) -> rusqlite::Result<IndexedTerm> {
+    Ok(IndexedTerm { term: StoredTerm(row.get(0)?), alone: row.get(1)? })
 }
 
 fn sealed_record(row: &Row<'_>) -> rusqlite::Result<SealedRecord> {

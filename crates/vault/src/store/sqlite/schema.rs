@@ -9,7 +9,7 @@ use crate::store::{ChangeNumber, Head, StoreCause, StoreError, StoreOptions};
 /// "SRvt" in the file's header, for `file(1)` and to refuse other databases.
 const APPLICATION_ID: i64 = 0x5352_7674;
 /// The format of the tables.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 const TABLES: &str = "
     -- `sequence` orders the records by creation; AUTOINCREMENT never gives a number twice.
@@ -77,7 +77,10 @@ pub(super) fn prepare(connection: &Connection, options: StoreOptions) -> Result<
     }
     let found: u32 =
         connection.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(failed(doing))?;
-    if found != FORMAT {
+    if found < FORMAT {
+        return Err(StoreError { doing, cause: StoreCause::OlderFormat { found, known: FORMAT } });
+    }
+    if found > FORMAT {
         return Err(StoreError { doing, cause: StoreCause::NewerFormat { found, known: FORMAT } });
     }
     Ok(())

@@ -52,7 +52,7 @@ fn what_was_acknowledged_is_there_after_the_store_is_opened_anew() {
     let store = SqliteStore::open(&dir.path().join("store.sqlite"), StoreOptions::Open).unwrap();
     assert_eq!(store.head().unwrap().change, ChangeNumber(1));
     let mut records = 0;
-    store.walk(&mut |_, _, _| records += 1).unwrap();
+    store.walk(&mut |_, _| records += 1).unwrap();
     assert_eq!(records, 1);
 }
 
@@ -100,7 +100,17 @@ fn a_store_of_a_newer_release_is_not_opened() {
     let path = dir.path().join("store.sqlite");
     Connection::open(&path).unwrap().pragma_update(None, "user_version", 99).unwrap();
     let refused = SqliteStore::open(&path, StoreOptions::Open).err().unwrap();
-    assert_eq!(refused.cause, StoreCause::NewerFormat { found: 99, known: 1 });
+    assert_eq!(refused.cause, StoreCause::NewerFormat { found: 99, known: 2 });
+}
+
+#[test]
+fn a_store_from_before_the_first_release_is_not_opened() {
+    let dir = tempfile::tempdir().unwrap();
+    drop(fresh(&dir));
+    let path = dir.path().join("store.sqlite");
+    Connection::open(&path).unwrap().pragma_update(None, "user_version", 1).unwrap();
+    let refused = SqliteStore::open(&path, StoreOptions::Open).err().unwrap();
+    assert_eq!(refused.cause, StoreCause::OlderFormat { found: 1, known: 2 });
 }
 
 #[test]
@@ -128,7 +138,7 @@ fn a_full_disk_refuses_the_change_and_leaves_the_rest_usable() {
     committer.join().unwrap();
     let store = SqliteStore::open(&path, StoreOptions::Open).unwrap();
     let mut records = 0;
-    store.walk(&mut |_, _, _| records += 1).unwrap();
+    store.walk(&mut |_, _| records += 1).unwrap();
     assert_eq!(records, 2);
 }
 

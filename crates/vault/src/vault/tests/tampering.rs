@@ -69,6 +69,23 @@ fn a_dropped_record_is_noticed() {
 }
 
 #[test]
+fn a_record_hidden_from_searches_is_noticed() {
+    let rig = rig();
+    let hidden = sql(&rig).execute("DELETE FROM terms", []).unwrap();
+    assert!(hidden > 0);
+    assert!(matches!(refusal(&rig), Error::RecordTerms { .. }));
+}
+
+#[test]
+fn a_record_that_took_anothers_terms_is_noticed() {
+    let rig = rig();
+    let swap = "UPDATE terms SET sequence = 2 * (SELECT max(sequence) FROM terms) - 1 - sequence \
+                WHERE sequence >= (SELECT max(sequence) FROM terms) - 1";
+    assert!(sql(&rig).execute(swap, []).unwrap() >= 2);
+    assert!(matches!(refusal(&rig), Error::RecordTerms { id: ONE }));
+}
+
+#[test]
 fn records_that_changed_places_do_not_open() {
     let rig = rig();
     let (one, two) = (sealed(&rig, ONE), sealed(&rig, TWO));
