@@ -137,18 +137,21 @@ impl Installation {
         Some(folders.join(":"))
     }
 
-    /// Another program of these packages, such as `mariadb-backup` or `innochecksum`, with the libraries it needs; none
-    /// where it is not beside the server.
-    #[must_use]
-    pub fn tool(&self, name: &str) -> Option<Command> {
+    /// Another program that comes with the server, such as `mariadb-backup` or `innochecksum`, with the libraries it
+    /// needs.
+    ///
+    /// # Errors
+    /// It is not beside the server.
+    pub fn tool(&self, name: &str) -> Result<Command, Unavailable> {
         let program = self.base.join("bin").join(name);
-        program.is_file().then(|| {
-            let mut command = Command::new(program);
-            if let Some(path) = self.library_path() {
-                command.env("LD_LIBRARY_PATH", path);
-            }
-            command
-        })
+        if !program.is_file() {
+            return Err(Unavailable::new(name, format!("it is not at {}", program.display())));
+        }
+        let mut command = Command::new(program);
+        if let Some(path) = self.library_path() {
+            command.env("LD_LIBRARY_PATH", path);
+        }
+        Ok(command)
     }
 
     fn is_of(&self, series: Series) -> bool {

@@ -71,11 +71,11 @@ fn every_series_has_the_tools_for_its_files() {
     for series in Series::ALL {
         let installation = need!(series.installation());
         for tool in ["mariadb-backup", "innochecksum"] {
-            let mut command = installation.tool(tool).expect(tool);
+            let mut command = need!(installation.tool(tool));
             let output = command.arg("--version").output().expect(tool);
             assert!(output.status.success(), "{tool} of {series}: {output:?}");
         }
-        assert!(installation.tool("no-such-tool").is_none());
+        assert!(installation.tool("no-such-tool").is_err());
     }
 }
 

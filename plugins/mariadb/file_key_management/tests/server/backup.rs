@@ -1,57 +1,78 @@
 //! mariadb-backup: another program that loads the plugin, with the server's variables.
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::fs;
+use std::io::{Read, Write};
+use std::path::Path;
+use std::process::{Command, Stdio};
 
-use strongroom_testkit::mariadb::Server;
-use strongroom_testkit::{need, skip};
+use strongroom_testkit::mariadb::{Series, Server};
+use strongroom_testkit::{every_series, need};
 
 use crate::rig::{FLUSH, KEY_1_LATER, KEYS, Rig, Whose, checksums, fill};
 
-/// `STRONGROOM_MARIADB_BACKUP`, or the one that is installed beside the server or on the machine.
-fn program(server: &Server) -> Option<PathBuf> {
-    let beside = server.installation().base.join("bin/mariadb-backup");
-    let named = std::env::var_os("STRONGROOM_MARIADB_BACKUP").map(PathBuf::from);
-    named.into_iter().chain([beside, "/usr/bin/mariadb-backup".into()]).find(|path| path.is_file())
+every_series!(a_backup_taken_across_a_rotation_is_prepared_and_restored);
+
+/// Runs a program of the server's packages, which must succeed.
+fn run(mut program: Command, args: &[&str]) {
+    let output = program.args(args).output().expect("it runs");
+    assert!(output.status.success(), "{program:?}\n{}", String::from_utf8_lossy(&output.stderr));
 }
 
-fn run(program: &Path, args: &[String]) {
-    let output = Command::new(program).args(args).output().expect("mariadb-backup runs");
-    assert!(output.status.success(), "{args:?}\n{}", String::from_utf8_lossy(&output.stderr));
-}
-
-#[test]
-fn a_backup_taken_across_a_rotation_is_prepared_and_restored() {
-    let rig = need!(Rig::new(KEYS));
+/// The backup goes into a pipe that nobody empties at first: it has begun, with the keys of its start, and stands still
+/// while the server gets a new version and re-encrypts its pages.
+fn a_backup_taken_across_a_rotation_is_prepared_and_restored(series: Series) {
+    let rig = need!(Rig::new(series, KEYS));
     let mut server = need!(Server::start(rig.encrypting(Whose::Ours, "aes_ctr")));
-    let Some(program) = program(&server) else {
-        skip!("mariadb-backup is not installed (Debian: apt-get install mariadb-backup)");
-    };
-    fill(&mut server, 1000);
+    let installation = server.installation().clone();
+    let tool = |name| installation.tool(name).expect("it was there");
+    need!(installation.tool("mariadb-backup"));
+    fill(&mut server, 3000);
+
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let stream = folder.path().join("stream");
+    let mut backup = tool("mariadb-backup")
+        .args(["--no-defaults", "--backup", "--stream=xbstream", "--user=root"])
+        .arg(format!("--datadir={}", server.data().display()))
+        .arg(format!("--socket={}", server.socket().display()))
+        .arg(format!("--target-dir={}", folder.path().display()))
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(fs::File::create(folder.path().join("said")).expect("a file"))
+        .spawn()
+        .expect("it runs");
+    let mut pipe = backup.stdout.take().expect("a pipe");
+    let mut bytes = vec![0; 4096];
+    // The first bytes of a file: everything is loaded by now, and far more than the pipe holds is left.
+    pipe.read_exact(&mut bytes).unwrap_or_else(|error| panic!("{error}\n{}", said(folder.path())));
     rig.set_keys(format!("{KEYS}{KEY_1_LATER}"));
     server.sql(FLUSH);
+    server.sql("SET GLOBAL innodb_encryption_rotate_key_age = @@GLOBAL.innodb_encryption_rotate_key_age");
     server.sql("UPDATE t.i SET b = 'second version' WHERE a % 2 = 0");
+    server.sql("INSERT INTO t.m SELECT a + 100000, b FROM t.i");
     let before = checksums(&mut server);
-
-    let target = tempfile::tempdir().expect("a temporary folder");
-    let dir = target.path().join("backup");
-    let target_dir = format!("--target-dir={}", dir.display());
-    let socket = format!("--socket={}", server.socket().display());
-    let datadir = format!("--datadir={}", server.data().display());
-    let no_defaults = String::from("--no-defaults");
-    run(
-        &program,
-        &[no_defaults, "--backup".into(), target_dir.clone(), datadir, socket, "--user=root".into()],
-    );
+    let mut file = fs::File::create(&stream).expect("a file");
+    file.write_all(&bytes).expect("written");
+    std::io::copy(&mut pipe, &mut file).expect("written");
+    assert!(backup.wait().expect("it ends").success(), "{}", said(folder.path()));
     server.stop();
-    // The variables of the plugin come from the backup's own configuration file.
-    let defaults = format!("--defaults-file={}", dir.join("backup-my.cnf").display());
-    run(&program, &[defaults, "--prepare".into(), target_dir.clone()]);
 
+    let target = folder.path().join("restored");
+    fs::create_dir(&target).expect("a folder");
+    let mut extract = tool("mbstream");
+    extract.stdin(fs::File::open(&stream).expect("the stream"));
+    run(extract, &["-x", "-C", &target.display().to_string()]);
+    // The variables of the plugin come from the backup's own configuration file.
+    let defaults = format!("--defaults-file={}", target.join("backup-my.cnf").display());
+    let target_dir = format!("--target-dir={}", target.display());
+    run(tool("mariadb-backup"), &[&defaults, "--prepare", &target_dir]);
     let data = server.data();
-    std::fs::remove_dir_all(&data).expect("the data directory is removed");
+    fs::remove_dir_all(&data).expect("the data directory is removed");
     let datadir = format!("--datadir={}", data.display());
-    run(&program, &["--no-defaults".into(), "--copy-back".into(), target_dir, datadir]);
+    run(tool("mariadb-backup"), &["--no-defaults", "--copy-back", &target_dir, &datadir]);
     server.restart().expect("starts on the restored files");
     assert_eq!(checksums(&mut server), before);
+}
+
+fn said(folder: &Path) -> String {
+    fs::read_to_string(folder.join("said")).unwrap_or_default()
 }

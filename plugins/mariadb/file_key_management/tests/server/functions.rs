@@ -4,10 +4,18 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
 use strongroom_keyring::key_file::{Derivation, sealed};
-use strongroom_testkit::mariadb::{Options, Server};
-use strongroom_testkit::{Unavailable, need};
+use strongroom_testkit::mariadb::{Options, Series, Server};
+use strongroom_testkit::{Unavailable, every_series, need};
 
 use crate::rig::{KEYS, PLUGIN, Rig, TABLE, Whose, refusal, rows};
+
+every_series!(
+    a_key_is_generated_saved_and_loaded_without_being_seen,
+    generated_keys_differ_even_within_a_statement,
+    an_encrypted_file_stays_encrypted,
+    what_is_not_allowed_or_makes_no_sense_changes_nothing,
+    only_whoever_has_super_may_call_them,
+);
 
 const GENERATE: &str = "SELECT file_key_management_generate_key(256)";
 const SAVE: &str = "SELECT file_key_management_save_key_version(1, 3, file_key_management_generate_key(256))";
@@ -29,9 +37,8 @@ fn writable(rig: &Rig) -> Options {
     rig.options(Whose::Ours).arg("--file-key-management-allow-key-writes=ON")
 }
 
-#[test]
-fn a_key_is_generated_saved_and_loaded_without_being_seen() {
-    let rig = need!(Rig::new(KEYS));
+fn a_key_is_generated_saved_and_loaded_without_being_seen(series: Series) {
+    let rig = need!(Rig::new(series, KEYS));
     fs::set_permissions(rig.key_file(), fs::Permissions::from_mode(0o640)).expect("a mode");
     let mut server = need!(start(writable(&rig)));
     assert_eq!(rows(&mut server, SAVE), ["1"]);
@@ -45,9 +52,8 @@ fn a_key_is_generated_saved_and_loaded_without_being_seen() {
     assert!(!server.log().contains(&line[4..68]));
 }
 
-#[test]
-fn generated_keys_differ_even_within_a_statement() {
-    let rig = need!(Rig::new(KEYS));
+fn generated_keys_differ_even_within_a_statement(series: Series) {
+    let rig = need!(Rig::new(series, KEYS));
     let mut server = need!(start(rig.options(Whose::Ours)));
     server.sql("CREATE DATABASE t");
     for (bits, digits) in [(128, 32), (192, 48), (256, 64)] {
@@ -62,9 +68,8 @@ fn generated_keys_differ_even_within_a_statement() {
     }
 }
 
-#[test]
-fn an_encrypted_file_stays_encrypted() {
-    let rig = need!(Rig::new(""));
+fn an_encrypted_file_stays_encrypted(series: Series) {
+    let rig = need!(Rig::new(series, ""));
     rig.set_keys(sealed::seal(KEYS.as_bytes(), b"open sesame", Derivation::default()).expect("sealed"));
     let mut server = need!(start(writable(&rig).arg("--file-key-management-filekey=open sesame")));
     assert_eq!(rows(&mut server, SAVE), ["1"]);
@@ -75,9 +80,8 @@ fn an_encrypted_file_stays_encrypted() {
     assert!(text.starts_with(KEYS.as_bytes()) && text.len() > KEYS.len());
 }
 
-#[test]
-fn what_is_not_allowed_or_makes_no_sense_changes_nothing() {
-    let rig = need!(Rig::new(KEYS));
+fn what_is_not_allowed_or_makes_no_sense_changes_nothing(series: Series) {
+    let rig = need!(Rig::new(series, KEYS));
     let mut server = need!(start(rig.options(Whose::Ours)));
     let said = refusal(&mut server, SAVE);
     assert!(said.contains("file_key_management_allow_key_writes is OFF"), "{said}");
@@ -111,9 +115,8 @@ fn what_is_not_allowed_or_makes_no_sense_changes_nothing() {
     }
 }
 
-#[test]
-fn only_whoever_has_super_may_call_them() {
-    let rig = need!(Rig::new(KEYS));
+fn only_whoever_has_super_may_call_them(series: Series) {
+    let rig = need!(Rig::new(series, KEYS));
     let mut server = need!(start(writable(&rig)));
     server.sql("CREATE DATABASE t");
     server.sql("CREATE USER curious@localhost IDENTIFIED BY ''");

@@ -5,9 +5,18 @@ use std::fs;
 use std::process::Stdio;
 
 use strongroom_keyring::key_file::{Derivation, sealed};
-use strongroom_testkit::need;
+use strongroom_testkit::mariadb::Series;
+use strongroom_testkit::{every_series, need};
 
 use crate::rig::{Rig, Whose};
+
+every_series!(
+    lines_are_accepted_as_by_stock,
+    lines_are_refused_as_by_stock,
+    secrets_and_encrypted_files_are_taken_and_refused_as_by_stock,
+    a_missing_file_and_a_missing_name_are_said_as_by_stock,
+    stock_refuses_a_file_with_versions_that_is_good_here,
+);
 
 const K: &str = "00112233445566778899aabbccddeeff";
 
@@ -57,9 +66,8 @@ fn with_file(rig: &Rig, content: &[u8], file_key: &str) -> Vec<String> {
     same(rig, &String::from_utf8_lossy(&content[..content.len().min(200)]), &args)
 }
 
-#[test]
-fn lines_are_accepted_as_by_stock() {
-    let rig = need!(Rig::new(""));
+fn lines_are_accepted_as_by_stock(series: Series) {
+    let rig = need!(Rig::new(series, ""));
     let full = format!("1;{K}\n{}", "#".repeat(1024 * 1024 - 35));
     for content in [
         format!("1;{K}"),
@@ -74,9 +82,8 @@ fn lines_are_accepted_as_by_stock() {
     }
 }
 
-#[test]
-fn lines_are_refused_as_by_stock() {
-    let rig = need!(Rig::new(""));
+fn lines_are_refused_as_by_stock(series: Series) {
+    let rig = need!(Rig::new(series, ""));
     for content in [
         format!("1;{K}\n  "),
         format!("  1 ;{K}"),
@@ -102,9 +109,8 @@ fn lines_are_refused_as_by_stock() {
     }
 }
 
-#[test]
-fn secrets_and_encrypted_files_are_taken_and_refused_as_by_stock() {
-    let rig = need!(Rig::new(""));
+fn secrets_and_encrypted_files_are_taken_and_refused_as_by_stock(series: Series) {
+    let rig = need!(Rig::new(series, ""));
     let text = format!("1;{K}\n");
     let sealed = sealed::seal(text.as_bytes(), b"open sesame", Derivation::default()).expect("sealed");
     let secret = |name: &str, content: &[u8]| {
@@ -141,9 +147,8 @@ fn secrets_and_encrypted_files_are_taken_and_refused_as_by_stock() {
     }
 }
 
-#[test]
-fn a_missing_file_and_a_missing_name_are_said_as_by_stock() {
-    let rig = need!(Rig::new(""));
+fn a_missing_file_and_a_missing_name_are_said_as_by_stock(series: Series) {
+    let rig = need!(Rig::new(series, ""));
     let name = |value: &str| format!("--file-key-management-filename={value}");
     assert_eq!(same(&rig, "no name", &[]).len(), 3);
     assert_eq!(same(&rig, "empty name", &[name("")]).len(), 3);
@@ -153,9 +158,8 @@ fn a_missing_file_and_a_missing_name_are_said_as_by_stock() {
 }
 
 /// What the guide tells about going back to the server's own plugin.
-#[test]
-fn stock_refuses_a_file_with_versions_that_is_good_here() {
-    let rig = need!(Rig::new(&format!("1;{K}\n1;3;{K}\n")));
+fn stock_refuses_a_file_with_versions_that_is_good_here(series: Series) {
+    let rig = need!(Rig::new(series, &format!("1;{K}\n1;3;{K}\n")));
     let args = [format!("--file-key-management-filename={}", rig.key_file().display())];
     assert_eq!(said(&rig, Whose::Ours, &args), [""; 0]);
     let stock = said(&rig, Whose::Stock, &args);

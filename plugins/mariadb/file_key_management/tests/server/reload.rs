@@ -1,16 +1,21 @@
 //! `FLUSH`, the reload variable, `SHOW`, the table and the status variables; and reloads that are refused.
 
-use strongroom_testkit::mariadb::Server;
-use strongroom_testkit::need;
+use strongroom_testkit::mariadb::{Series, Server};
+use strongroom_testkit::{every_series, need};
 
 use crate::rig::{FLUSH, KEY_1_LATER, KEYS, Rig, TABLE, Whose, refusal, rows, status};
+
+every_series!(
+    flush_and_the_reload_variable_bring_new_versions,
+    a_reload_that_would_lose_something_is_refused_with_its_place,
+    flush_needs_reload_and_the_table_process_and_the_variable_super,
+);
 
 const BEFORE: [&str; 3] = ["1 1 1", "2 1 1", "4294967295 1 1"];
 const AFTER: [&str; 4] = ["1 1 0", "1 3 1", "2 1 1", "4294967295 1 1"];
 
-#[test]
-fn flush_and_the_reload_variable_bring_new_versions() {
-    let rig = need!(Rig::new(KEYS));
+fn flush_and_the_reload_variable_bring_new_versions(series: Series) {
+    let rig = need!(Rig::new(series, KEYS));
     let mut server = need!(Server::start(rig.encrypting(Whose::Ours, "aes_cbc")));
     assert_eq!(rows(&mut server, TABLE), BEFORE);
     assert_eq!(status(&mut server, "version_list"), "1:1(1) 2:1(1) 4294967295:1(1)");
@@ -38,10 +43,9 @@ fn flush_and_the_reload_variable_bring_new_versions() {
     assert!(said.contains("can be set to ON"), "{said}");
 }
 
-#[test]
-fn a_reload_that_would_lose_something_is_refused_with_its_place() {
+fn a_reload_that_would_lose_something_is_refused_with_its_place(series: Series) {
     let keys = format!("{KEYS}{KEY_1_LATER}");
-    let rig = need!(Rig::new(&keys));
+    let rig = need!(Rig::new(series, &keys));
     let mut server = need!(Server::start(rig.encrypting(Whose::Ours, "aes_cbc")));
     server.sql("CREATE DATABASE t");
     server.sql("CREATE TABLE t.x (a INT) ENCRYPTION_KEY_ID=4294967295");
@@ -81,9 +85,8 @@ fn a_reload_that_would_lose_something_is_refused_with_its_place() {
     assert_eq!(status(&mut server, "last_reload"), "OK");
 }
 
-#[test]
-fn flush_needs_reload_and_the_table_process_and_the_variable_super() {
-    let rig = need!(Rig::new(KEYS));
+fn flush_needs_reload_and_the_table_process_and_the_variable_super(series: Series) {
+    let rig = need!(Rig::new(series, KEYS));
     let mut server = need!(Server::start(rig.options(Whose::Ours)));
     server.sql("CREATE USER curious@localhost IDENTIFIED BY ''");
     let options = mysql::OptsBuilder::new()

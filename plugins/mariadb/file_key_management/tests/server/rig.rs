@@ -6,7 +6,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use strongroom_testkit::built::PluginFolder;
-use strongroom_testkit::mariadb::{Installation, Options, Row, Server, installation};
+use strongroom_testkit::mariadb::{Installation, Options, Row, Series, Server};
 use strongroom_testkit::{Unavailable, plugin};
 use tempfile::TempDir;
 
@@ -42,16 +42,17 @@ pub(crate) enum Whose {
 }
 
 pub(crate) struct Rig {
+    pub(crate) series: Series,
     pub(crate) installation: Installation,
     plugins: PluginFolder,
     folder: TempDir,
 }
 
 impl Rig {
-    pub(crate) fn new(keys: &str) -> Result<Self, Unavailable> {
-        let installation = installation()?;
-        let rig =
-            Self { installation, plugins: plugin(PLUGIN), folder: tempfile::tempdir().expect("a folder") };
+    pub(crate) fn new(series: Series, keys: &str) -> Result<Self, Unavailable> {
+        let installation = series.installation()?;
+        let folder = tempfile::tempdir().expect("a folder");
+        let rig = Self { series, installation, plugins: plugin(PLUGIN), folder };
         rig.set_keys(keys);
         Ok(rig)
     }
@@ -85,6 +86,7 @@ impl Rig {
     /// A server with the plugin, which encrypts only what it is asked to.
     pub(crate) fn options(&self, whose: Whose) -> Options {
         Options { plugin_dir: Some(self.plugin_dir(whose).to_path_buf()), ..Options::default() }
+            .on(self.series)
             .load(Self::library(whose))
             .arg(format!("--file-key-management-filename={}", self.key_file().display()))
     }

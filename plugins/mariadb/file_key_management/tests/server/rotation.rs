@@ -1,17 +1,22 @@
 //! A new version in the file, and pages that move to it.
 
-use strongroom_testkit::mariadb::Server;
-use strongroom_testkit::need;
+use strongroom_testkit::mariadb::{Series, Server};
+use strongroom_testkit::{every_series, need};
 
 use crate::rig::{FLUSH, KEY_1_LATER, KEYS, Rig, Whose, checksums, eventually, fill};
+
+every_series!(
+    pages_that_stock_wrote_are_re_encrypted_and_survive_a_crash_half_way,
+    the_note_of_flush_says_what_wakes_an_idle_server,
+    a_version_that_a_table_asks_for_is_found_without_a_flush,
+);
 
 const BEHIND: &str = "SELECT COUNT(*) FROM information_schema.INNODB_TABLESPACES_ENCRYPTION \
                       WHERE CURRENT_KEY_ID = 1 AND (MIN_KEY_VERSION < 3 OR CURRENT_KEY_VERSION < 3)";
 
 /// The version rises by two, because InnoDB re-encrypts only what is more than one behind.
-#[test]
-fn pages_that_stock_wrote_are_re_encrypted_and_survive_a_crash_half_way() {
-    let rig = need!(Rig::new(KEYS));
+fn pages_that_stock_wrote_are_re_encrypted_and_survive_a_crash_half_way(series: Series) {
+    let rig = need!(Rig::new(series, KEYS));
     let mut server = need!(Server::start(rig.encrypting(Whose::Stock, "aes_ctr")));
     fill(&mut server, 3000);
     let before = checksums(&mut server);
@@ -35,9 +40,8 @@ fn pages_that_stock_wrote_are_re_encrypted_and_survive_a_crash_half_way() {
     );
 }
 
-#[test]
-fn the_note_of_flush_says_what_wakes_an_idle_server() {
-    let rig = need!(Rig::new(KEYS));
+fn the_note_of_flush_says_what_wakes_an_idle_server(series: Series) {
+    let rig = need!(Rig::new(series, KEYS));
     let mut server = need!(Server::start(rig.encrypting(Whose::Ours, "aes_ctr")));
     fill(&mut server, 500);
     rig.set_keys(format!("{KEYS}{KEY_1_LATER}"));
@@ -52,9 +56,8 @@ fn the_note_of_flush_says_what_wakes_an_idle_server() {
     });
 }
 
-#[test]
-fn a_version_that_a_table_asks_for_is_found_without_a_flush() {
-    let rig = need!(Rig::new(KEYS));
+fn a_version_that_a_table_asks_for_is_found_without_a_flush(series: Series) {
+    let rig = need!(Rig::new(series, KEYS));
     let mut server = need!(Server::start(rig.encrypting(Whose::Ours, "aes_cbc")));
     rig.set_keys(format!("{KEYS}50;6;00112233445566778899aabbccddeeff\n"));
     server.sql("CREATE DATABASE t");

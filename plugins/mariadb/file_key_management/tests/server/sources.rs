@@ -6,14 +6,19 @@ use std::os::unix::net::UnixListener;
 use std::process::Command;
 use std::thread;
 
-use strongroom_testkit::mariadb::Server;
-use strongroom_testkit::need;
+use strongroom_testkit::mariadb::{Series, Server};
+use strongroom_testkit::{every_series, need};
 
 use crate::rig::{FLUSH, KEY_1_LATER, KEYS, Rig, TABLE, Whose, refusal, rows};
 
-#[test]
-fn a_named_pipe_is_read_at_start_and_again_when_somebody_writes_to_it() {
-    let rig = need!(Rig::new(""));
+every_series!(
+    a_named_pipe_is_read_at_start_and_again_when_somebody_writes_to_it,
+    a_unix_socket_is_asked_at_start_and_at_every_reload,
+    a_credential_is_found_where_systemd_puts_it,
+);
+
+fn a_named_pipe_is_read_at_start_and_again_when_somebody_writes_to_it(series: Series) {
+    let rig = need!(Rig::new(series, ""));
     fs::remove_file(rig.key_file()).expect("removed");
     assert!(Command::new("mkfifo").arg(rig.key_file()).status().expect("mkfifo").success());
     let write = |text: String| {
@@ -49,9 +54,8 @@ fn is_pending(rig: &Rig) -> bool {
     rustix::io::ioctl_fionread(&pipe).expect("a count") > 0
 }
 
-#[test]
-fn a_unix_socket_is_asked_at_start_and_at_every_reload() {
-    let rig = need!(Rig::new(""));
+fn a_unix_socket_is_asked_at_start_and_at_every_reload(series: Series) {
+    let rig = need!(Rig::new(series, ""));
     fs::remove_file(rig.key_file()).expect("removed");
     let listener = UnixListener::bind(rig.key_file()).expect("a socket");
     let answers = thread::spawn(move || {
@@ -70,9 +74,8 @@ fn a_unix_socket_is_asked_at_start_and_at_every_reload() {
     assert_eq!(rows(&mut server, TABLE).len(), 4);
 }
 
-#[test]
-fn a_credential_is_found_where_systemd_puts_it() {
-    let rig = need!(Rig::new(KEYS));
+fn a_credential_is_found_where_systemd_puts_it(series: Series) {
+    let rig = need!(Rig::new(series, KEYS));
     let mut options = rig.options(Whose::Ours);
     options.args.retain(|arg| !arg.contains("filename"));
     let options = options.arg("--file-key-management-filename=CREDENTIAL:keys");

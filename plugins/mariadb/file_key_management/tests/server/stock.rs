@@ -2,13 +2,18 @@
 //! redo log, the Aria log and the binary log are read by the other side too.
 
 use strongroom_keyring::key_file::{Derivation, sealed};
-use strongroom_testkit::mariadb::Server;
-use strongroom_testkit::need;
+use strongroom_testkit::mariadb::{Series, Server};
+use strongroom_testkit::{every_series, need};
 
 use crate::rig::{KEYS, Rig, SECRET, Whose, checksums, fill};
 
-fn both_plugins_read_what_the_other_wrote(algorithm: &str, file_key: &str) {
-    let rig = need!(Rig::new(KEYS));
+every_series!(
+    with_aes_cbc_both_plugins_read_what_the_other_wrote,
+    with_aes_ctr_and_an_encrypted_file_both_plugins_read_what_the_other_wrote,
+);
+
+fn both_plugins_read_what_the_other_wrote(series: Series, algorithm: &str, file_key: &str) {
+    let rig = need!(Rig::new(series, KEYS));
     if !file_key.is_empty() {
         rig.set_keys(
             sealed::seal(KEYS.as_bytes(), file_key.as_bytes(), Derivation::default()).expect("sealed"),
@@ -47,12 +52,10 @@ fn both_plugins_read_what_the_other_wrote(algorithm: &str, file_key: &str) {
     assert!(events.iter().any(|event| event.contains("'ours'")), "{events:?}");
 }
 
-#[test]
-fn with_aes_cbc_both_plugins_read_what_the_other_wrote() {
-    both_plugins_read_what_the_other_wrote("aes_cbc", "");
+fn with_aes_cbc_both_plugins_read_what_the_other_wrote(series: Series) {
+    both_plugins_read_what_the_other_wrote(series, "aes_cbc", "");
 }
 
-#[test]
-fn with_aes_ctr_and_an_encrypted_file_both_plugins_read_what_the_other_wrote() {
-    both_plugins_read_what_the_other_wrote("aes_ctr", "open sesame");
+fn with_aes_ctr_and_an_encrypted_file_both_plugins_read_what_the_other_wrote(series: Series) {
+    both_plugins_read_what_the_other_wrote(series, "aes_ctr", "open sesame");
 }
