@@ -6,7 +6,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use strongroom_testkit::Unavailable;
-use strongroom_testkit::mariadb::{Options, Server, installation};
+use strongroom_testkit::mariadb::{Options, Series, Server};
 use tempfile::TempDir;
 
 /// Key 1 in two versions, key 2, and a key with the highest id there is. The first line of each is what a stock key
@@ -31,12 +31,13 @@ const EVERYTHING: [&str; 9] = [
 
 /// A folder with the test plugin, the stock one and a file of keys.
 pub(crate) struct Bench {
+    series: Series,
     folder: TempDir,
 }
 
 impl Bench {
-    pub(crate) fn new(keys: &[&str]) -> Result<Self, Unavailable> {
-        let installation = installation()?;
+    pub(crate) fn new(series: Series, keys: &[&str]) -> Result<Self, Unavailable> {
+        let installation = series.installation()?;
         let folder = tempfile::tempdir().expect("a temporary folder");
         let copy = |from: PathBuf, name: &str| {
             let to = folder.path().join(name);
@@ -46,7 +47,7 @@ impl Bench {
         };
         copy(example(), "bench_keys.so");
         copy(installation.plugins.join("file_key_management.so"), "file_key_management.so");
-        let bench = Self { folder };
+        let bench = Self { series, folder };
         bench.set_keys(keys);
         Ok(bench)
     }
@@ -87,7 +88,7 @@ impl Bench {
     }
 
     fn plain_options(&self) -> Options {
-        Options { plugin_dir: Some(self.folder.path().to_path_buf()), ..Options::default() }
+        Options { plugin_dir: Some(self.folder.path().to_path_buf()), ..Options::default() }.on(self.series)
     }
 }
 

@@ -2,10 +2,17 @@
 
 use std::time::Duration;
 
-use strongroom_testkit::mariadb::Server;
-use strongroom_testkit::need;
+use strongroom_testkit::mariadb::{Series, Server};
+use strongroom_testkit::{every_series, need};
 
 use crate::bench::{Bench, KEY_1, KEY_1_LATER, KEY_2, KEY_LAST, eventually};
+
+every_series!(
+    flush_brings_new_versions_and_the_table_shows_them,
+    a_flush_that_would_lose_a_key_fails_and_changes_nothing,
+    the_refresh_thread_finds_new_versions_and_logs_a_fault_once,
+    the_table_needs_process_and_flush_needs_reload,
+);
 
 const TABLE: &str = "SELECT * FROM information_schema.BENCH_KEYS_KEYS";
 
@@ -14,9 +21,8 @@ fn rows(server: &mut Server, statement: &str) -> Vec<String> {
     server.sql(statement).into_iter().map(text).collect()
 }
 
-#[test]
-fn flush_brings_new_versions_and_the_table_shows_them() {
-    let bench = need!(Bench::new(&[KEY_1, KEY_LAST]));
+fn flush_brings_new_versions_and_the_table_shows_them(series: Series) {
+    let bench = need!(Bench::new(series, &[KEY_1, KEY_LAST]));
     let mut server = need!(Server::start(bench.options("aes_cbc")));
     assert_eq!(rows(&mut server, TABLE), ["1 1 1", "4294967295 1 1"]);
     bench.set_keys(&[KEY_1, KEY_1_LATER, KEY_2, KEY_LAST]);
@@ -38,9 +44,8 @@ fn flush_brings_new_versions_and_the_table_shows_them() {
     );
 }
 
-#[test]
-fn a_flush_that_would_lose_a_key_fails_and_changes_nothing() {
-    let bench = need!(Bench::new(&[KEY_1, KEY_1_LATER, KEY_LAST]));
+fn a_flush_that_would_lose_a_key_fails_and_changes_nothing(series: Series) {
+    let bench = need!(Bench::new(series, &[KEY_1, KEY_1_LATER, KEY_LAST]));
     let mut server = need!(Server::start(bench.options("aes_cbc")));
     server.sql("CREATE DATABASE t");
     server.sql("CREATE TABLE t.x (a INT) ENCRYPTION_KEY_ID=4294967295");
@@ -66,9 +71,8 @@ fn a_flush_that_would_lose_a_key_fails_and_changes_nothing() {
     );
 }
 
-#[test]
-fn the_refresh_thread_finds_new_versions_and_logs_a_fault_once() {
-    let bench = need!(Bench::new(&[KEY_1]));
+fn the_refresh_thread_finds_new_versions_and_logs_a_fault_once(series: Series) {
+    let bench = need!(Bench::new(series, &[KEY_1]));
     let mut server = need!(Server::start(bench.options("aes_cbc").arg("--bench-keys-refresh-interval=1")));
     bench.set_keys(&[KEY_1, KEY_1_LATER]);
     eventually(&mut server, "the version arrives", |server| rows(server, TABLE).len() == 2);
@@ -87,9 +91,8 @@ fn the_refresh_thread_finds_new_versions_and_logs_a_fault_once() {
     assert!(server.log().contains("Shutdown complete"));
 }
 
-#[test]
-fn the_table_needs_process_and_flush_needs_reload() {
-    let bench = need!(Bench::new(&[KEY_1]));
+fn the_table_needs_process_and_flush_needs_reload(series: Series) {
+    let bench = need!(Bench::new(series, &[KEY_1]));
     let mut server = need!(Server::start(bench.options("aes_cbc")));
     server.sql("CREATE USER curious@localhost IDENTIFIED BY ''");
     server.sql("CREATE USER trusted@localhost IDENTIFIED BY ''");
