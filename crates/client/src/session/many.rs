@@ -6,7 +6,7 @@ use strongroom_kmip::attribute::{AttributeKind, Attributes};
 use strongroom_kmip::message::RequestPayload;
 use strongroom_kmip::{Failure, ManagedObject, Operation, ResponsePayload};
 
-use super::answer::{Answer, is_absent};
+use super::answer::{Answer, AnswerFault, is_absent};
 use super::call::{Repeat, Results};
 use super::{Session, get_attributes_request, get_request};
 use crate::error::Error;
@@ -31,7 +31,25 @@ impl Session {
     /// [`Error`]: all are given, or none.
     pub fn get_many(&self, ids: &[String]) -> Result<Vec<Option<ManagedObject>>, Error> {
         let answers = self.read_many(Operation::Get, ids, get_request)?;
-        answers.into_iter().zip(ids).map(|(answer, id)| answer.map(|a| a.object(id)).transpose()).collect()
+        answers.into_iter().zip(ids).map(|(answer, id)| answer?.map(|a| a.object(id)).transpose()).collect()
+    }
+
+    /// [`get_many`](Self::get_many) where one object that cannot be given is no reason to go without the others: what the server
+    /// refuses of an object, and a key that is not as long as it says, stands in that object's place.
+    ///
+    /// # Errors
+    /// [`Error`]: nobody could be asked, or what came back does not fit the question.
+    pub fn get_each(&self, ids: &[String]) -> Result<Vec<Result<Option<ManagedObject>, Error>>, Error> {
+        let answers = self.read_many(Operation::Get, ids, get_request)?;
+        answers
+            .into_iter()
+            .zip(ids)
+            .map(|(answer, id)| match answer.map(|answer| answer.map(|a| a.object(id)).transpose()) {
+                Err(error) | Ok(Err(error)) if is_of_one_object(&error) => Ok(Err(error)),
+                Err(error) | Ok(Err(error)) => Err(error),
+                Ok(Ok(object)) => Ok(Ok(object)),
+            })
+            .collect()
     }
 
     /// Get Attributes for each of `ids`, in their order; `None` for those of which the server says that they do not exist. All batches
@@ -49,7 +67,7 @@ impl Session {
         answers
             .into_iter()
             .zip(ids)
-            .map(|(answer, id)| answer.map(|a| a.attributes(id)).transpose())
+            .map(|(answer, id)| answer?.map(|a| a.attributes(id)).transpose())
             .collect()
     }
 
@@ -58,16 +76,17 @@ impl Session {
         operation: Operation,
         ids: &[String],
         request: impl Fn(&str) -> RequestPayload,
-    ) -> Result<Vec<Option<Answer>>, Error> {
+    ) -> Result<Vec<Result<Option<Answer>, Error>>, Error> {
         self.together(|session| session.read_batches(operation, ids, request))
     }
 
+    /// One answer for each of `ids`, or why the server refuses that one.
     fn read_batches(
         &self,
         operation: Operation,
         ids: &[String],
         request: impl Fn(&str) -> RequestPayload,
-    ) -> Result<Vec<Option<Answer>>, Error> {
+    ) -> Result<Vec<Result<Option<Answer>, Error>>, Error> {
         let mut answers = Vec::with_capacity(ids.len());
         for chunk in ids.chunks(BATCH) {
             if chunk.len() > 1 && !self.no_batches.load(Ordering::Relaxed) {
@@ -75,13 +94,16 @@ impl Session {
                     self.call(operation, Repeat::Harmless, |_| chunk.iter().map(|id| request(id)).collect())?;
                 if !refused_as_a_whole(&results) {
                     for item in results.items {
-                        answers.push(judge(&results.server, operation, item)?);
+                        answers.push(judge(&results.server, operation, item));
                     }
                     continue;
                 }
             }
             for id in chunk {
-                answers.push(self.read(operation, || request(id))?);
+                answers.push(match self.read(operation, || request(id)) {
+                    Err(error) if !is_of_one_object(&error) => return Err(error),
+                    answer => answer,
+                });
             }
             if chunk.len() > 1 {
                 // What fails in a batch works one by one here, so that the next batch need not be tried.
@@ -102,6 +124,11 @@ fn judge(
         Err(failure) if is_absent(&failure) => Ok(None),
         Err(failure) => Err(Error::Refused { server: server.clone(), operation, failure }),
     }
+}
+
+/// Whether the fault is one object's, so that others may be had all the same.
+fn is_of_one_object(error: &Error) -> bool {
+    matches!(error, Error::Refused { .. } | Error::Answer { fault: AnswerFault::KeyLength { .. }, .. })
 }
 
 /// Whether the batch itself was the trouble: nothing in it succeeded, and something other than absence is the reason; or the server
