@@ -5,11 +5,15 @@ use std::fmt;
 use std::sync::{Mutex, PoisonError};
 
 use strongroom_client::Session;
+use strongroom_client::session::AnswerFault;
 use strongroom_kmip::ManagedObject;
 use strongroom_kmip::attribute::{Attribute, AttributeKind, Attributes, Name};
 use strongroom_kmip::types::{CryptographicAlgorithm, ObjectType, State, UsageMask};
 
-use super::{KeyFault, KeyId, KeyVersion, LoadError, Refused, VersionedKey, VersionedKeys, is_usable_length};
+use super::{
+    KeyFault, KeyId, KeyVersion, LoadError, Loaded, OnLoss, Refused, Unusable, VersionedKey, VersionedKeys,
+    is_usable_length,
+};
 use crate::backend::{activated, dispose, is_live};
 
 /// MariaDB's keys on a KMIP server.
@@ -130,10 +134,7 @@ impl KmipVersions {
     /// # Errors
     /// [`LoadError`].
     pub fn list(&self) -> Result<Vec<VersionDescription>, LoadError> {
-        let mut filter = Attributes::new();
-        filter.push(Attribute::ObjectType(ObjectType::SymmetricKey));
-        let identifiers = self.session.locate(&filter)?;
-        self.describe(identifiers)
+        unique(&self.prefix, self.list_all()?)
     }
 
     /// The versions of one key without their bytes, in order.
@@ -191,8 +192,13 @@ impl KmipVersions {
 
     /// The versions behind these objects, in order. Other objects are left out.
     fn describe(&self, identifiers: Vec<String>) -> Result<Vec<VersionDescription>, LoadError> {
+        unique(&self.prefix, self.describe_all(identifiers)?)
+    }
+
+    /// The same without a look at whether names are unique, and in no order.
+    fn describe_all(&self, identifiers: Vec<String>) -> Result<Vec<VersionDescription>, LoadError> {
         let attributes = self.session.get_attributes_many(&identifiers, &DESCRIBING)?;
-        let described = identifiers
+        Ok(identifiers
             .into_iter()
             .zip(attributes)
             .filter_map(|(identifier, attributes)| {
@@ -207,32 +213,50 @@ impl KmipVersions {
                     identifier,
                 })
             })
-            .collect();
-        unique(&self.prefix, described)
+            .collect())
     }
 
-    /// The bytes of these versions, in batches.
-    fn fetch(&self, found: &[VersionDescription]) -> Result<Vec<VersionedKey>, LoadError> {
+    /// The bytes of these versions, in batches. Where several objects have one name, none of them is fetched.
+    fn fetch(&self, found: Vec<VersionDescription>) -> Result<Loaded, LoadError> {
+        let (found, mut unusable) = self.apart(found);
         let identifiers: Vec<_> = found.iter().map(|key| key.identifier.clone()).collect();
-        let objects = self.session.get_many(&identifiers)?;
-        found
-            .iter()
-            .zip(objects)
-            .map(|(key, object)| match object {
-                Some(object) => self.versioned(key, object),
-                None => Err(self.unusable(key, KeyFault::Vanished)),
-            })
-            .collect()
+        let objects = self.session.get_each(&identifiers)?;
+        let mut keys = Vec::with_capacity(found.len());
+        for (key, object) in found.iter().zip(objects) {
+            let usable = match object {
+                Ok(Some(object)) => self.versioned(key, object),
+                Ok(None) => Err(self.unusable(key, KeyFault::Vanished)),
+                Err(error) => Err(self.unusable(key, fault_of(error)?)),
+            };
+            match usable {
+                Ok(key) => keys.push(key),
+                Err(fault) => unusable.push(fault),
+            }
+        }
+        Ok(Loaded { keys, unusable })
+    }
+
+    /// In order, and without those of which it is not known which object is meant.
+    fn apart(&self, mut found: Vec<VersionDescription>) -> (Vec<VersionDescription>, Vec<Unusable>) {
+        found.sort_by_key(|key| (key.id, key.version));
+        let (mut single, mut ambiguous) = (Vec::with_capacity(found.len()), Vec::new());
+        for same in found.chunk_by(|one, other| (one.id, one.version) == (other.id, other.version)) {
+            match same {
+                [only] => single.push(only.clone()),
+                _ => ambiguous.push(self.unusable(&same[0], KeyFault::Ambiguous)),
+            }
+        }
+        (single, ambiguous)
     }
 
     fn fetch_one(&self, found: &VersionDescription) -> Result<Option<VersionedKey>, LoadError> {
         match self.session.get(&found.identifier)? {
-            Some(object) => self.versioned(found, object).map(Some),
+            Some(object) => Ok(Some(self.versioned(found, object)?)),
             None => Ok(None),
         }
     }
 
-    fn versioned(&self, key: &VersionDescription, object: ManagedObject) -> Result<VersionedKey, LoadError> {
+    fn versioned(&self, key: &VersionDescription, object: ManagedObject) -> Result<VersionedKey, Unusable> {
         let material = match object {
             ManagedObject::SymmetricKey(block) if block.wrapping.is_none() => block.into_material(),
             _ => None,
@@ -307,7 +331,7 @@ impl KmipVersions {
 
     /// The same for an answer about all keys.
     fn believe_all(&self, found: &[VersionDescription]) -> Result<(), Refused> {
-        let latest: BTreeMap<KeyId, KeyVersion> = found.iter().map(|key| (key.id, key.version)).collect();
+        let latest = latest(found);
         let known: Vec<KeyId> =
             self.highest.lock().unwrap_or_else(PoisonError::into_inner).keys().copied().collect();
         for id in known {
@@ -316,8 +340,25 @@ impl KmipVersions {
         latest.into_iter().try_for_each(|(id, version)| self.believe(id, Some(version)))
     }
 
-    fn unusable(&self, key: &VersionDescription, fault: KeyFault) -> LoadError {
-        LoadError::Unusable { name: self.name(key.id, key.version), fault }
+    /// Remembers how far an answer goes whose shortcomings somebody else judges.
+    fn take_note(&self, found: &[VersionDescription]) {
+        let mut highest = self.highest.lock().unwrap_or_else(PoisonError::into_inner);
+        for (id, version) in latest(found) {
+            let known = highest.entry(id).or_insert(version);
+            *known = version.max(*known);
+        }
+    }
+
+    /// Every version of every key without its bytes, in no order, those of the same name among them.
+    fn list_all(&self) -> Result<Vec<VersionDescription>, LoadError> {
+        let mut filter = Attributes::new();
+        filter.push(Attribute::ObjectType(ObjectType::SymmetricKey));
+        let identifiers = self.session.locate(&filter)?;
+        self.describe_all(identifiers)
+    }
+
+    fn unusable(&self, key: &VersionDescription, fault: KeyFault) -> Unusable {
+        Unusable { id: key.id, version: key.version, name: self.name(key.id, key.version), fault }
     }
 
     fn group(&self, id: KeyId) -> String {
@@ -334,14 +375,34 @@ impl VersionedKeys for KmipVersions {
         self.session.together(|_| {
             let found = self.list()?;
             self.believe_all(&found)?;
-            self.fetch(&found)
+            let loaded = self.fetch(found)?;
+            match loaded.unusable.into_iter().next() {
+                Some(unusable) => Err(unusable.into()),
+                None => Ok(loaded.keys),
+            }
         })
+    }
+
+    fn load_usable(&self) -> Result<Loaded, LoadError> {
+        self.session.together(|_| {
+            let found = self.list_all()?;
+            self.take_note(&found);
+            self.fetch(found)
+        })
+    }
+
+    fn on_loss(&self) -> OnLoss {
+        OnLoss::KeepAndGoOn
     }
 
     fn key(&self, id: KeyId) -> Result<Vec<VersionedKey>, LoadError> {
         self.session.together(|_| {
-            let found = self.find(id)?;
-            self.fetch(&found)
+            let Loaded { keys, unusable } = self.fetch(self.find(id)?)?;
+            let latest = keys.iter().map(|key| key.version).max();
+            match unusable.into_iter().find(|unusable| Some(unusable.version) > latest) {
+                Some(unusable) => Err(unusable.into()),
+                None => Ok(keys),
+            }
         })
     }
 
@@ -350,6 +411,27 @@ impl VersionedKeys for KmipVersions {
             Some(found) => self.fetch_one(found),
             None => Ok(None),
         })
+    }
+}
+
+/// The latest version of each key.
+fn latest(found: &[VersionDescription]) -> BTreeMap<KeyId, KeyVersion> {
+    let mut latest = BTreeMap::new();
+    for key in found {
+        let highest = latest.entry(key.id).or_insert(key.version);
+        *highest = key.version.max(*highest);
+    }
+    latest
+}
+
+/// What is wrong with one object, where the error is about it and not about the server.
+fn fault_of(error: strongroom_client::Error) -> Result<KeyFault, LoadError> {
+    match error {
+        strongroom_client::Error::Refused { failure, .. } => Ok(KeyFault::Withheld(failure.reason)),
+        strongroom_client::Error::Answer {
+            fault: AnswerFault::KeyLength { declared_bits, bytes }, ..
+        } => Ok(KeyFault::LengthMismatch { declared_bits, bytes }),
+        other => Err(other.into()),
     }
 }
 

@@ -9,6 +9,7 @@ mod set;
 use std::fmt;
 use std::sync::Arc;
 
+use strongroom_kmip::types::ResultReason;
 use strongroom_secret::KeyMaterial;
 
 use crate::key_file::KeyFileError;
@@ -48,7 +49,22 @@ pub trait VersionedKeys: Send + Sync {
     /// [`LoadError`]: all keys are given, or none.
     fn load(&self) -> Result<Vec<VersionedKey>, LoadError>;
 
-    /// All versions of one key. Empty: the back end says that there is none.
+    /// The same where one version that cannot be used is no reason to go without the others. What to make of those that are
+    /// missing is left to whoever serves the keys: see [`OnLoss`].
+    ///
+    /// # Errors
+    /// [`LoadError`]: nothing is known.
+    fn load_usable(&self) -> Result<Loaded, LoadError> {
+        Ok(Loaded { keys: self.load()?, unusable: Vec::new() })
+    }
+
+    /// What shall become of an answer that lacks something which has been served.
+    fn on_loss(&self) -> OnLoss {
+        OnLoss::RefuseAll
+    }
+
+    /// All versions of one key. Empty: the back end says that there is none. Versions that cannot be used are left out, unless one
+    /// of them is the latest.
     ///
     /// # Errors
     /// [`LoadError`].
@@ -67,10 +83,50 @@ pub trait VersionedKeys: Send + Sync {
     }
 }
 
+/// What a source gives of all keys.
+#[derive(Debug, Default)]
+pub struct Loaded {
+    /// The versions that can be used.
+    pub keys: Vec<VersionedKey>,
+    /// Those that are there and cannot.
+    pub unusable: Vec<Unusable>,
+}
+
+/// A version that is there and cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unusable {
+    /// The key.
+    pub id: KeyId,
+    /// Its version.
+    pub version: KeyVersion,
+    /// Its name in the back end.
+    pub name: String,
+    /// What is wrong with it.
+    pub fault: KeyFault,
+}
+
+/// What shall become of an answer that lacks something which has been served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnLoss {
+    /// All of it is refused. For sources that somebody edits as a whole and looks at, as a file.
+    RefuseAll,
+    /// What has been served is served on from memory, and the rest of the answer is taken. For sources whose keys lead lives of
+    /// their own, as on a key server.
+    KeepAndGoOn,
+}
+
 /// A source that somebody else uses as well.
 impl<T: VersionedKeys + ?Sized> VersionedKeys for Arc<T> {
     fn load(&self) -> Result<Vec<VersionedKey>, LoadError> {
         T::load(self)
+    }
+
+    fn load_usable(&self) -> Result<Loaded, LoadError> {
+        T::load_usable(self)
+    }
+
+    fn on_loss(&self) -> OnLoss {
+        T::on_loss(self)
     }
 
     fn key(&self, id: KeyId) -> Result<Vec<VersionedKey>, LoadError> {
@@ -119,6 +175,15 @@ pub enum KeyFault {
     NotRaw,
     /// The server lists the object, and then denies having it.
     Vanished,
+    /// The key says that it has this many bits, and has this many bytes.
+    LengthMismatch {
+        /// Cryptographic Length, in bits.
+        declared_bits: u32,
+        /// The bytes that are there.
+        bytes: usize,
+    },
+    /// The server does not give the key, for this reason.
+    Withheld(ResultReason),
 }
 
 impl KeyVersion {
@@ -186,6 +251,12 @@ impl std::error::Error for LoadError {
     }
 }
 
+impl From<Unusable> for LoadError {
+    fn from(unusable: Unusable) -> Self {
+        Self::Unusable { name: unusable.name, fault: unusable.fault }
+    }
+}
+
 impl From<strongroom_client::Error> for LoadError {
     fn from(error: strongroom_client::Error) -> Self {
         Self::CouldNotAsk(error)
@@ -211,6 +282,10 @@ impl fmt::Display for KeyFault {
             Self::Ambiguous => f.write_str("two objects have this name; destroy the one that was never used"),
             Self::NotRaw => f.write_str("it is not a symmetric key in the clear"),
             Self::Vanished => f.write_str("the server lists it and then denies having it; try again"),
+            Self::LengthMismatch { declared_bits, bytes } => {
+                write!(f, "it says that it has {declared_bits} bits, and has {bytes} bytes")
+            }
+            Self::Withheld(reason) => write!(f, "the server does not give it to this endpoint: {reason}"),
         }
     }
 }

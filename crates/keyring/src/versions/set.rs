@@ -87,6 +87,50 @@ impl KeySet {
         Ok(new)
     }
 
+    /// `new` in the place of `old`, with whatever of `old` is missing from it, and what that is. Of a key with other bytes than
+    /// before nothing new is taken.
+    #[must_use]
+    pub fn keep(old: &Self, mut new: Self) -> (Self, Vec<Refused>) {
+        let mut lost = Vec::new();
+        for (&id, served) in &old.keys {
+            let Some(offered) = new.keys.get_mut(&id) else {
+                lost.push(Refused::KeyDropped(id));
+                new.keys.insert(id, served.clone());
+                continue;
+            };
+            let changed = |(version, bytes): (&KeyVersion, &Arc<KeyMaterial>)| {
+                offered.get(version).is_some_and(|other| other != bytes).then_some(*version)
+            };
+            if let Some(version) = served.iter().find_map(changed) {
+                lost.push(Refused::BytesChanged(id, version));
+                served.clone_into(offered);
+                continue;
+            }
+            if let (Some(served), Some(offered)) = (highest(served), highest(offered))
+                && offered < served
+            {
+                lost.push(Refused::LatestLowered { id, served, offered });
+            }
+            for (&version, material) in served {
+                if let Entry::Vacant(gap) = offered.entry(version) {
+                    gap.insert(Arc::clone(material));
+                    let is_told = matches!(lost.last(), Some(Refused::LatestLowered { id: of, served, .. }) if (*of, *served) == (id, version));
+                    if !is_told {
+                        lost.push(Refused::VersionDropped(id, version));
+                    }
+                }
+            }
+        }
+        (new, lost)
+    }
+
+    /// The set without one key.
+    #[must_use]
+    pub fn without(mut self, id: KeyId) -> Self {
+        self.keys.remove(&id);
+        self
+    }
+
     /// Both sets together: what a look at a few keys found, added to what is served already.
     ///
     /// # Errors
@@ -230,6 +274,29 @@ mod tests {
         );
         assert_eq!(refused(&[(1, 3, 3), (2, 1, 2)]), Refused::VersionDropped(KeyId(1), version(1)));
         assert_eq!(refused(&[(1, 1, 1), (1, 3, 4), (2, 1, 2)]), Refused::BytesChanged(KeyId(1), version(3)));
+    }
+
+    #[test]
+    fn what_a_newer_set_lacks_can_be_kept_and_is_told() {
+        let old = set(&[(1, 1, 1), (1, 3, 3), (2, 1, 2), (3, 1, 7)]);
+        let keep = |new: &[(u32, u32, u8)]| {
+            let (kept, lost) = KeySet::keep(&old, set(new));
+            let all: Vec<_> =
+                kept.iter().map(|(id, version, key)| (id.0, version.number(), key.as_bytes()[0])).collect();
+            (all, lost)
+        };
+        // Version 1 of key 1 was destroyed, and so was key 3; key 2 goes on.
+        let (all, lost) = keep(&[(1, 3, 3), (1, 5, 5), (2, 1, 2), (2, 3, 8)]);
+        assert_eq!(all, [(1, 1, 1), (1, 3, 3), (1, 5, 5), (2, 1, 2), (2, 3, 8), (3, 1, 7)]);
+        assert_eq!(lost, [Refused::VersionDropped(KeyId(1), version(1)), Refused::KeyDropped(KeyId(3))]);
+        // The latest version is never lowered.
+        let (all, lost) = keep(&[(1, 1, 1), (2, 1, 2), (3, 1, 7)]);
+        assert_eq!(all, [(1, 1, 1), (1, 3, 3), (2, 1, 2), (3, 1, 7)]);
+        assert_eq!(lost, [Refused::LatestLowered { id: KeyId(1), served: version(3), offered: version(1) }]);
+        // Bytes never change, and a key whose bytes did is not believed in anything else.
+        let (all, lost) = keep(&[(1, 1, 9), (1, 3, 3), (1, 5, 5), (2, 1, 2), (3, 1, 7)]);
+        assert_eq!(all, [(1, 1, 1), (1, 3, 3), (2, 1, 2), (3, 1, 7)]);
+        assert_eq!(lost, [Refused::BytesChanged(KeyId(1), version(1))]);
     }
 
     #[test]

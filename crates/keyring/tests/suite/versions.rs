@@ -4,8 +4,10 @@ use strongroom_client::Session;
 use strongroom_keyring::versions::{
     ChangeError, DEFAULT_STEP, KeyFault, KeyId, KeySet, KeyVersion, KmipVersions, LoadError, VersionedKeys,
 };
+use strongroom_kmip::ManagedObject;
 use strongroom_kmip::attribute::{Attribute, Attributes, Name};
-use strongroom_kmip::types::{CryptographicAlgorithm, RevocationReasonCode, UsageMask};
+use strongroom_kmip::object::KeyBlock;
+use strongroom_kmip::types::{CryptographicAlgorithm, ObjectType, RevocationReasonCode, UsageMask};
 
 /// Runs every check under a prefix of its own.
 pub(super) fn suite(keys: impl Fn(&str) -> KmipVersions) {
@@ -18,6 +20,7 @@ pub(super) fn suite(keys: impl Fn(&str) -> KmipVersions) {
     revoked_versions_stay_and_destroyed_ones_go(&keys("states"));
     a_lower_answer_than_before_is_refused(&keys("lower"));
     two_objects_of_one_name_are_not_guessed_at(&keys("twins"));
+    one_object_that_is_no_key_does_not_hide_the_others(&keys("odd"));
 }
 
 fn version(number: u32) -> KeyVersion {
@@ -165,7 +168,34 @@ fn two_objects_of_one_name_are_not_guessed_at(keys: &KmipVersions) {
     let Ok(twin) = keys.session().create(&attributes) else { return };
     let ambiguous = |result: Result<_, LoadError>| matches!(result, Err(LoadError::Unusable { name, fault: KeyFault::Ambiguous }) if name == "twins/1/1");
     assert!(ambiguous(keys.load()));
+    let usable = keys.load_usable().unwrap();
+    assert!(usable.keys.is_empty());
+    assert_eq!((usable.unusable.len(), usable.unusable[0].fault), (1, KeyFault::Ambiguous));
     assert!(ambiguous(keys.version(KeyId(1), version(1)).map(|_| vec![])));
     keys.session().destroy(&twin).unwrap();
     assert_eq!(versions(keys, 1), [1]);
+}
+
+fn one_object_that_is_no_key_does_not_hide_the_others(keys: &KmipVersions) {
+    keys.add(KeyId(1), 128).unwrap();
+    keys.rotate(KeyId(1), 2).unwrap();
+    let mut attributes = Attributes::new();
+    attributes.push(Attribute::CryptographicAlgorithm(CryptographicAlgorithm::HMAC_SHA256));
+    attributes.push(Attribute::CryptographicLength(320));
+    attributes.push(Attribute::CryptographicUsageMask(UsageMask::Encrypt | UsageMask::Decrypt));
+    attributes.push(Attribute::Name(Name::text("odd/1/2")));
+    attributes.push(Attribute::ObjectGroup("odd/1".into()));
+    let object = || {
+        let material = strongroom_secret::KeyMaterial::new(&[9; 40]);
+        ManagedObject::SymmetricKey(KeyBlock::raw(CryptographicAlgorithm::HMAC_SHA256, material))
+    };
+    keys.session().register(ObjectType::SymmetricKey, &attributes, object).unwrap();
+    assert!(
+        matches!(keys.load(), Err(LoadError::Unusable { name, fault: KeyFault::Length(40) }) if name == "odd/1/2")
+    );
+    let loaded = keys.load_usable().unwrap();
+    let usable: Vec<_> = loaded.keys.iter().map(|key| key.version.number()).collect();
+    assert_eq!(usable, [1, 3]);
+    assert_eq!(loaded.unusable.iter().map(|odd| odd.version).collect::<Vec<_>>(), [version(2)]);
+    assert_eq!(versions(keys, 1), [1, 3], "it is not the latest");
 }
