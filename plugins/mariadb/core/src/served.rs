@@ -9,17 +9,17 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
-use strongroom_keyring::versions::{KeyId, KeyVersion, LoadError, VersionedKeys};
+use strongroom_keyring::versions::{KeyId, KeyVersion, VersionedKeys};
 use strongroom_plugin_abi::boundary::guard;
 use strongroom_plugin_abi::pointers;
 
 use crate::crypt::{self, Algorithm};
-use crate::keys::service::not_refreshed;
+use crate::keys::service::{Reloaded, StartError, not_refreshed};
 use crate::keys::{KeyService, Refresher};
 use crate::layout::{
     ENCRYPTION_INTERFACE_VERSION, Encryption, KEY_BUFFER_TOO_SMALL, KEY_VERSION_INVALID, ServerOwned,
 };
-use crate::server::{Log, report_error, report_note};
+use crate::server::{Log, report_error, report_note, report_warning};
 
 static SERVICE: ArcSwapOption<KeyService> = ArcSwapOption::const_empty();
 static REFRESHER: Mutex<Option<Refresher>> = Mutex::new(None);
@@ -45,10 +45,8 @@ pub const fn encryption() -> *mut c_void {
 /// Why a service did not begin.
 #[derive(Debug)]
 pub enum BeginError {
-    /// The keys could not be loaded.
-    Load(LoadError),
-    /// There is no key 1, which MariaDB uses for everything that names no key.
-    NoSystemKey,
+    /// There are no keys to serve.
+    Start(StartError),
     /// The refresh thread could not be started.
     Thread(io::Error),
 }
@@ -56,10 +54,7 @@ pub enum BeginError {
 impl std::fmt::Display for BeginError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Load(error) => error.fmt(f),
-            Self::NoSystemKey => f.write_str(
-                "there is no key with id 1, which MariaDB needs; make it with: strongroom mariadb key add --key-id 1",
-            ),
+            Self::Start(error) => error.fmt(f),
             Self::Thread(error) => write!(f, "the refresh thread could not be started: {error}"),
         }
     }
@@ -78,11 +73,8 @@ pub fn begin(
     algorithm: Algorithm,
     refresh_interval: Option<Duration>,
 ) -> Result<(), BeginError> {
-    let service = Arc::new(KeyService::start(log, source).map_err(BeginError::Load)?);
+    let service = Arc::new(KeyService::start(log, source).map_err(BeginError::Start)?);
     let keys = service.snapshot();
-    if keys.latest(KeyId(1)).is_none() {
-        return Err(BeginError::NoSystemKey);
-    }
     let refresher = refresh_interval
         .map(|interval| Refresher::start(Arc::clone(&service), interval))
         .transpose()
@@ -111,7 +103,10 @@ pub fn reload_for_statement() -> bool {
         return false;
     };
     match service.reload() {
-        Ok(later) => {
+        Ok(Reloaded { later, flaws }) => {
+            for flaw in &flaws {
+                report_warning(flaw);
+            }
             if !later.is_empty() {
                 report_note(WAKE_INNODB);
             }
@@ -203,7 +198,7 @@ mod tests {
     #[test]
     fn the_server_gets_keys_from_begin_to_end_and_refusals_otherwise() {
         assert_eq!(latest_key_version(1), KEY_VERSION_INVALID, "before the beginning");
-        assert!(matches!(begin_with(&[(2, 1, 2)]), Err(BeginError::NoSystemKey)));
+        assert!(matches!(begin_with(&[(2, 1, 2)]), Err(BeginError::Start(StartError::NoSystemKey))));
         assert!(service().is_none());
 
         begin_with(&[(1, 1, 0x11), (1, 3, 0x13), (u32::MAX, 5, 0xFF)]).expect("begins");

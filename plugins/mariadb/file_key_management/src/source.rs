@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use strongroom_keyring::key_file::{Derivation, FileKey, KeyFile, KeyFileError, Location};
 use strongroom_keyring::versions::LoadError;
 use strongroom_mariadb_core::crypt::Algorithm;
+use strongroom_mariadb_core::keys::service::StartError;
 use strongroom_mariadb_core::served::{self, BeginError};
 use strongroom_mariadb_core::server::{Log, ServerVersion, log_error, server_version};
 
@@ -34,7 +35,7 @@ pub(crate) fn begin(log: Log, configuration: Configuration) -> bool {
             *slot() = Some(file);
             true
         }
-        Err(BeginError::Load(LoadError::KeyFile(error))) => {
+        Err(BeginError::Start(StartError::Load(LoadError::KeyFile(error)))) => {
             let (number, message) = words(&error, server_version());
             log_error(log, number, &message);
             false

@@ -11,6 +11,7 @@ const REPEAT: Duration = Duration::from_secs(10 * 60);
 pub struct Health {
     last_contact: Instant,
     fault: Option<Fault>,
+    flaws: Vec<String>,
 }
 
 #[derive(Debug)]
@@ -25,13 +26,20 @@ impl Health {
     /// The key server has just given all keys.
     #[must_use]
     pub fn new(now: Instant) -> Self {
-        Self { last_contact: now, fault: None }
+        Self { last_contact: now, fault: None, flaws: Vec::new() }
     }
 
     /// The key server gave all keys. If it had not before: for how long.
     pub fn contact(&mut self, now: Instant) -> Option<Duration> {
         self.last_contact = now;
         self.fault.take().map(|fault| now - fault.since)
+    }
+
+    /// What is not as it should be in the last answer, though keys are served. Those that are news.
+    pub fn flaws(&mut self, flaws: Vec<String>) -> Vec<String> {
+        let news = flaws.iter().filter(|flaw| !self.flaws.contains(flaw)).cloned().collect();
+        self.flaws = flaws;
+        news
     }
 
     /// The key server answered a question about one key. That ends an outage; a refusal of all its keys stands until it gives
@@ -59,10 +67,14 @@ impl Health {
         }
     }
 
-    /// What the last contact came to: `OK`, or the fault.
+    /// What the last contact came to: `OK`, or the fault, or else the flaws.
     #[must_use]
-    pub fn outcome(&self) -> &str {
-        self.fault.as_ref().map_or("OK", |fault| &fault.message)
+    pub fn outcome(&self) -> String {
+        match &self.fault {
+            Some(fault) => fault.message.clone(),
+            None if self.flaws.is_empty() => String::from("OK"),
+            None => self.flaws.join("; "),
+        }
     }
 
     /// Time since the key server last gave a usable answer.
@@ -87,10 +99,10 @@ mod tests {
         assert!(health.fault("timed out", true, at(180)), "another fault is news");
         assert!(!health.fault("timed out", true, at(779)));
         assert!(health.fault("timed out", true, at(780)));
-        assert_eq!((health.outcome(), health.since_contact(at(790)).as_secs()), ("timed out", 790));
+        assert_eq!((health.outcome().as_str(), health.since_contact(at(790)).as_secs()), ("timed out", 790));
         assert_eq!(health.contact(at(800)), Some(Duration::from_secs(740)));
         assert_eq!(health.contact(at(860)), None, "recovery is news only once");
-        assert_eq!((health.outcome(), health.since_contact(at(860)).as_secs()), ("OK", 0));
+        assert_eq!((health.outcome().as_str(), health.since_contact(at(860)).as_secs()), ("OK", 0));
     }
 
     #[test]
@@ -103,7 +115,19 @@ mod tests {
         assert_eq!(health.outcome(), "OK");
         assert!(health.fault("a key is gone", false, at(10)));
         assert_eq!(health.heard(at(20)), None);
-        assert_eq!((health.outcome(), health.since_contact(at(20)).as_secs()), ("a key is gone", 0));
+        assert_eq!((health.outcome().as_str(), health.since_contact(at(20)).as_secs()), ("a key is gone", 0));
         assert!(!health.fault("a key is gone", false, at(60)), "nothing new");
+    }
+
+    #[test]
+    fn a_flaw_is_news_once_and_again_after_it_was_gone() {
+        let mut health = Health::new(Instant::now());
+        let flaws = |texts: &[&str]| texts.iter().map(ToString::to_string).collect::<Vec<_>>();
+        assert_eq!(health.flaws(flaws(&["a"])), ["a"]);
+        assert_eq!(health.flaws(flaws(&["a", "b"])), ["b"]);
+        assert_eq!(health.outcome(), "a; b");
+        assert!(health.flaws(vec![]).is_empty());
+        assert_eq!(health.outcome(), "OK");
+        assert_eq!(health.flaws(flaws(&["a"])), ["a"]);
     }
 }

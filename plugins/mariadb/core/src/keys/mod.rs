@@ -4,10 +4,12 @@
 //!   takes its place.
 //! - [`absent`]: what was looked for and not found a moment ago.
 //! - [`health`]: when the key server was last reached, and what it said.
+//! - `offer`: what is made of an answer about all keys.
 //! - [`refresh`]: the thread that asks from time to time.
 
 pub mod absent;
 pub mod health;
+mod offer;
 pub mod refresh;
 pub mod service;
 

@@ -1,15 +1,45 @@
 //! An immutable snapshot of keys, and the few ways in which a newer one takes its place.
 
+use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
-use strongroom_keyring::versions::{KeyId, KeySet, KeyVersion, LoadError, VersionedKeys};
+use strongroom_keyring::versions::{KeyId, KeySet, KeyVersion, LoadError, Unusable, VersionedKeys};
 use strongroom_secret::KeyMaterial;
 
 use super::absent::{Absent, Question};
 use super::health::Health;
+use super::offer::{self, Offer};
 use crate::server::Log;
+
+/// The key that MariaDB uses for everything that names no key.
+const SYSTEM_KEY: KeyId = KeyId(1);
+
+/// Why there is no service.
+#[derive(Debug)]
+pub enum StartError {
+    /// The keys could not be loaded.
+    Load(LoadError),
+    /// There is no key 1.
+    NoSystemKey,
+    /// There is a key 1, and its latest version cannot be used.
+    SystemKey(Unusable),
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Load(error) => error.fmt(f),
+            Self::NoSystemKey => f.write_str(
+                "there is no key with id 1, which MariaDB needs; make it with: strongroom mariadb key add --key-id 1",
+            ),
+            Self::SystemKey(unusable) => LoadError::from(unusable.clone()).fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for StartError {}
 
 /// The keys of one server process.
 pub struct KeyService {
@@ -24,20 +54,36 @@ pub struct KeyService {
     health: Mutex<Health>,
 }
 
+/// What a reload came to.
+#[derive(Debug, Default)]
+pub struct Reloaded {
+    /// The keys that have a later version now.
+    pub later: Vec<(KeyId, KeyVersion)>,
+    /// What is not as it should be, though keys are served.
+    pub flaws: Vec<String>,
+}
+
 impl KeyService {
-    /// Loads every key. Without that there is no service.
+    /// Loads every key. Without key 1, which MariaDB uses for everything that names no key, there is no service.
     ///
     /// # Errors
-    /// [`LoadError`].
-    pub fn start(log: Log, source: Box<dyn VersionedKeys>) -> Result<Self, LoadError> {
-        let keys = KeySet::from_keys(source.load()?)?;
-        Ok(Self {
+    /// [`StartError`].
+    pub fn start(log: Log, source: Box<dyn VersionedKeys>) -> Result<Self, StartError> {
+        let Offer { keys, flaws, unusable } =
+            offer::ask(source.as_ref(), &KeySet::default()).map_err(StartError::Load)?;
+        if keys.latest(SYSTEM_KEY).is_none() {
+            let unusable = unusable.into_iter().find(|unusable| unusable.id == SYSTEM_KEY);
+            return Err(unusable.map_or(StartError::NoSystemKey, StartError::SystemKey));
+        }
+        let service = Self {
             log,
             source,
             served: ArcSwap::from_pointee(keys),
             conversation: Mutex::default(),
             health: Mutex::new(Health::new(Instant::now())),
-        })
+        };
+        service.note_flaws(flaws);
+        Ok(service)
     }
 
     /// The latest version of a key. A key that has been served is answered from memory, without a lock; one that never
@@ -66,38 +112,35 @@ impl KeyService {
         self.served.load_full()
     }
 
-    /// Loads every key again, and says which keys have a later version now. What is served stays as it is if that fails, or
-    /// if the answer would take something away.
+    /// Loads every key again. What is served stays as it is if that fails; and whatever the answer, nothing that was served is
+    /// taken away.
     ///
     /// # Errors
     /// [`LoadError`]; it has been logged.
-    pub fn reload(&self) -> Result<Vec<(KeyId, KeyVersion)>, LoadError> {
+    pub fn reload(&self) -> Result<Reloaded, LoadError> {
         let mut absent = lock(&self.conversation);
-        let result = self.source.load().and_then(KeySet::from_keys).and_then(|offered| {
-            let held = self.served.load_full();
-            let merged =
-                KeySet::merge(&held, offered).map_err(|refused| match self.source.place(&refused) {
-                    Some(place) => LoadError::RefusedAt(refused, place),
-                    None => LoadError::Refused(refused),
-                })?;
-            Ok(self.publish(&held, merged))
-        });
-        match &result {
-            Ok(_) => {
+        let held = self.served.load_full();
+        match offer::ask(self.source.as_ref(), &held) {
+            Ok(Offer { keys, flaws, .. }) => {
+                let later = self.publish(&held, keys);
                 absent.forget();
                 let recovered = lock(&self.health).contact(Instant::now());
                 self.recovered(recovered);
+                self.note_flaws(flaws.clone());
+                Ok(Reloaded { later, flaws })
             }
-            Err(error) => self.failed(error),
+            Err(error) => {
+                self.failed(&error);
+                Err(error)
+            }
         }
-        result
     }
 
     /// What the last conversation came to, and how long ago the last good one was.
     #[must_use]
     pub fn health(&self) -> (String, Duration) {
         let health = lock(&self.health);
-        (health.outcome().to_owned(), health.since_contact(Instant::now()))
+        (health.outcome(), health.since_contact(Instant::now()))
     }
 
     /// Asks the source for something that is not served. One question at a time: whoever waited finds the answer to
@@ -128,6 +171,10 @@ impl KeyService {
                 let recovered = lock(&self.health).heard(Instant::now());
                 self.recovered(recovered);
             }
+            Err(LoadError::Unusable { name, fault }) => {
+                absent.not_there(question, Instant::now());
+                self.log.warning(&format!("key {name:?} was asked for and cannot be used: {fault}"));
+            }
             Err(error) => {
                 absent.unreachable(Instant::now());
                 self.failed(&error);
@@ -149,6 +196,13 @@ impl KeyService {
         }
         self.served.store(Arc::new(next));
         later
+    }
+
+    fn note_flaws(&self, flaws: Vec<String>) {
+        let news = lock(&self.health).flaws(flaws);
+        for flaw in news {
+            self.log.warning(&flaw);
+        }
     }
 
     fn recovered(&self, after: Option<Duration>) {

@@ -1,4 +1,4 @@
-//! Errors and notes of the statement being executed.
+//! Errors, warnings and notes of the statement being executed.
 
 use std::ffi::{c_char, c_uint, c_ulong, c_void};
 use std::mem::transmute;
@@ -16,6 +16,9 @@ const ERROR_LOG: c_ulong = 64;
 /// `ME_NOTE`: the statement succeeds, and has a note.
 const NOTE: c_ulong = 1024;
 
+/// `ME_WARNING`: the statement succeeds, and has a warning.
+const WARNING: c_ulong = 2048;
+
 /// The server's function for it.
 type PrintError = unsafe extern "C" fn(number: c_uint, format: *const c_char, flags: c_ulong, ...);
 
@@ -27,6 +30,11 @@ pub fn report_error(message: &str) {
 /// Adds a note to the current statement, which succeeds. To be called only on a thread that executes a statement.
 pub fn report_note(message: &str) {
     print(UNKNOWN_ERROR, message, NOTE);
+}
+
+/// Adds a warning to the current statement, which succeeds. To be called only on a thread that executes a statement.
+pub fn report_warning(message: &str) {
+    print(UNKNOWN_ERROR, message, WARNING);
 }
 
 /// Writes an error into the error log, with the program's name in front as the server's own plugins do, and tells the

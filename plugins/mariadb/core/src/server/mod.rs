@@ -10,7 +10,7 @@ mod privilege;
 mod thread;
 mod version;
 
-pub use error::{log_error, report_error, report_note};
+pub use error::{log_error, report_error, report_note, report_warning};
 pub use log::Log;
 pub use privilege::{Privilege, current_user_has, user_has};
 pub use thread::ServerThread;

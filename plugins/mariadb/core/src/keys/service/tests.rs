@@ -5,7 +5,7 @@ use std::sync::mpsc;
 
 use strongroom_client::address::ServerAddress;
 use strongroom_client::error::{Cause, Error, ServerFailure, Step};
-use strongroom_keyring::versions::VersionedKey;
+use strongroom_keyring::versions::{KeyFault, Loaded, OnLoss, VersionedKey};
 
 use super::*;
 
@@ -13,6 +13,8 @@ use super::*;
 #[derive(Default)]
 pub(crate) struct Bench {
     keys: Mutex<Vec<(u32, u32, u8)>>,
+    /// Versions that are there and cannot be used. With any such list, even an empty one, the bench behaves like a key server.
+    unusable: Mutex<Option<Vec<(u32, u32)>>>,
     away: AtomicBool,
     questions: AtomicUsize,
     /// Whether the next question panics, and whether one has.
@@ -31,6 +33,11 @@ impl Bench {
 
     pub(crate) fn set(&self, keys: &[(u32, u32, u8)]) {
         *lock(&self.keys) = keys.to_vec();
+    }
+
+    /// A key server, with these versions that cannot be used.
+    pub(crate) fn set_unusable(&self, unusable: &[(u32, u32)]) {
+        *lock(&self.unusable) = Some(unusable.to_vec());
     }
 
     pub(crate) fn set_away(&self, away: bool) {
@@ -79,6 +86,22 @@ pub(crate) struct Backend(pub(crate) Arc<Bench>);
 impl VersionedKeys for Backend {
     fn load(&self) -> Result<Vec<VersionedKey>, LoadError> {
         self.0.answer(|_, _| true)
+    }
+
+    fn load_usable(&self) -> Result<Loaded, LoadError> {
+        let keys = self.load()?;
+        let unusable = lock(&self.0.unusable).clone().unwrap_or_default();
+        let unusable = unusable.into_iter().map(|(id, version)| Unusable {
+            id: KeyId(id),
+            version: KeyVersion::new(version).expect("a version"),
+            name: format!("mariadb/{id}/{version}"),
+            fault: KeyFault::NotRaw,
+        });
+        Ok(Loaded { keys, unusable: unusable.collect() })
+    }
+
+    fn on_loss(&self) -> OnLoss {
+        if lock(&self.0.unusable).is_some() { OnLoss::KeepAndGoOn } else { OnLoss::RefuseAll }
     }
 
     fn key(&self, id: KeyId) -> Result<Vec<VersionedKey>, LoadError> {
@@ -241,4 +264,69 @@ fn a_version_found_alone_cannot_change_the_bytes_of_another() {
     assert_eq!(bytes(&service, 1, 5), Some(vec![5; 32]));
     assert_eq!(bytes(&service, 1, 1), Some(vec![1; 32]));
     assert!(service.reload().is_err(), "the changed bytes come to light here");
+}
+
+#[test]
+fn what_a_key_server_lost_is_served_from_memory_and_the_rest_goes_on() {
+    let bench = Bench::with(&[(1, 1, 1), (1, 3, 3), (2, 1, 2)]);
+    bench.set_unusable(&[]);
+    let service = service(&bench);
+    // Version 1 of key 1 and all of key 2 were destroyed; key 1 was rotated and key 5 made.
+    bench.set(&[(1, 3, 3), (1, 5, 5), (5, 1, 9)]);
+    let reloaded = service.reload().expect("reloads");
+    assert_eq!(reloaded.later, [(KeyId(1), KeyVersion::new(5).expect("a version"))]);
+    assert_eq!(reloaded.flaws.len(), 2, "{:?}", reloaded.flaws);
+    assert_eq!((latest(&service, 1), latest(&service, 2), latest(&service, 5)), (Some(5), Some(1), Some(1)));
+    assert_eq!((bytes(&service, 1, 1), bytes(&service, 2, 1)), (Some(vec![1; 32]), Some(vec![2; 32])));
+    assert!(service.health().0.contains("version 1 of key 1 is gone"), "{}", service.health().0);
+    // A lower latest version and other bytes are not believed.
+    bench.set(&[(1, 1, 1), (1, 3, 3), (2, 1, 9), (5, 1, 9), (5, 3, 10)]);
+    service.reload().expect("reloads");
+    assert_eq!((latest(&service, 1), latest(&service, 5)), (Some(5), Some(3)));
+    assert_eq!(bytes(&service, 2, 1), Some(vec![2; 32]));
+    // A server with no keys at all is not the one it was.
+    bench.set(&[]);
+    assert!(matches!(service.reload(), Err(LoadError::Refused(_))));
+    bench.set(&[(1, 1, 1), (1, 3, 3), (1, 5, 5), (2, 1, 2), (5, 1, 9), (5, 3, 10)]);
+    assert!(service.reload().expect("reloads").flaws.is_empty());
+    assert_eq!(service.health().0, "OK");
+}
+
+#[test]
+fn a_version_that_cannot_be_used_costs_no_other_key() {
+    let bench = Bench::with(&[(1, 1, 1), (1, 3, 3), (2, 1, 2), (40, 1, 4)]);
+    bench.set_unusable(&[(1, 2), (40, 3), (41, 1)]);
+    let service = service(&bench);
+    assert_eq!((latest(&service, 1), latest(&service, 2)), (Some(3), Some(1)));
+    assert!(service.snapshot().latest(KeyId(40)).is_none(), "data may have been written with version 3");
+    let said = service.health().0;
+    assert!(
+        said.contains("\"mariadb/1/2\"") && said.contains("key 40 is not served") && said.contains("41/1"),
+        "{said}"
+    );
+    // What is in use stays in use, with the version it had.
+    bench.set(&[(2, 1, 2), (40, 1, 4)]);
+    bench.set_unusable(&[(1, 1), (1, 3), (1, 5)]);
+    service.reload().expect("reloads");
+    assert_eq!((latest(&service, 1), latest(&service, 40)), (Some(3), Some(1)));
+    assert_eq!(bytes(&service, 1, 1), Some(vec![1; 32]));
+}
+
+#[test]
+fn without_a_usable_key_1_there_is_no_start_and_the_reason_is_told() {
+    let start = |bench: &Arc<Bench>| {
+        KeyService::start(Log { plugin: "test" }, Box::new(Backend(Arc::clone(bench))))
+            .err()
+            .expect("no start")
+    };
+    let bench = Bench::with(&[(1, 1, 1), (2, 1, 2)]);
+    bench.set_unusable(&[(1, 3)]);
+    let error = start(&bench);
+    assert!(
+        matches!(error, StartError::SystemKey(_)) && error.to_string().contains("mariadb/1/3"),
+        "{error}"
+    );
+    bench.set(&[(2, 1, 2)]);
+    bench.set_unusable(&[]);
+    assert!(matches!(start(&bench), StartError::NoSystemKey));
 }
