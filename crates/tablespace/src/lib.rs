@@ -1,3 +1,4 @@
 //! InnoDB's files as MySQL and MariaDB write them.
 
 pub mod disk;
+pub mod journal;
