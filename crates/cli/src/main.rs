@@ -19,7 +19,14 @@ use exit::Exit;
 use output::Output;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = Cli::try_parse().unwrap_or_else(|usage| {
+        // Help and the version are answers, not errors.
+        if usage.use_stderr() && std::env::args_os().any(|argument| argument == "--json") {
+            Output::new(true, false).usage(&usage);
+            std::process::exit(Exit::Usage.code().into());
+        }
+        usage.exit()
+    });
     let output = Output::new(cli.global.json, cli.global.quiet);
     let exit = match run(cli.command, output) {
         Ok(()) => Exit::Done,

@@ -21,6 +21,7 @@ pub(crate) use table::Table;
 pub(crate) use wrap::wrap;
 
 use crate::error::Error;
+use crate::exit::Exit;
 
 /// Width that prose is wrapped to, in columns.
 pub(crate) const WIDTH: usize = 80;
@@ -108,6 +109,20 @@ impl Output {
     pub(crate) fn warn(self, text: impl std::fmt::Display) {
         let message = wrap(&printable_lines(&format!("warning: {text}")), WIDTH, "  ");
         let _ = writeln!(anstream::stderr().lock(), "{message}");
+    }
+
+    /// Prints why the command line was not understood, as JSON.
+    pub(crate) fn usage(self, usage: &clap::Error) {
+        let rendered = usage.render().to_string();
+        // The first paragraph says what is wrong; what follows are tips and the synopsis.
+        let (message, tips) = rendered.split_once("\n\n").unwrap_or((&rendered, ""));
+        let message = message.strip_prefix("error: ").unwrap_or(message).trim();
+        let document = serde_json::json!({ "error": {
+            "message": message,
+            "remedy": tips.trim(),
+            "exit": Exit::Usage.code(),
+        }});
+        let _ = writeln!(anstream::stderr(), "{document}");
     }
 
     /// Prints an error: what happened, then what to do.
