@@ -20,6 +20,7 @@ use strongroom_vault::enrolment::TokenError;
 use strongroom_vault::server::ServeError;
 
 use crate::command::keyfile::Fault;
+use crate::command::keyring;
 use crate::enrolment::AddressFault;
 use crate::exit::Exit;
 
@@ -102,6 +103,8 @@ pub(crate) enum Error {
     Load(LoadError),
     /// A key file was not read or changed.
     KeyFile(Fault),
+    /// Keys were not copied from one keyring to another.
+    Migrate(keyring::Fault),
     /// Too few servers passed the test.
     Ping {
         /// How many passed.
@@ -218,6 +221,7 @@ impl Error {
             Self::Versions(error) => change_exit(error),
             Self::Load(error) => load_exit(error),
             Self::KeyFile(fault) => fault.exit(),
+            Self::Migrate(fault) => fault.exit(),
             Self::Enrol(faults) => faults.last().map_or(Exit::OtherSide, |last| last.fault.exit()),
             Self::Vault(refusal) => refusal_exit(refusal.kind),
             Self::Control(error) => control_exit(error),
@@ -273,6 +277,7 @@ fn client_exit(error: &ClientError) -> Exit {
 fn keyring_exit(error: &KeyringError) -> Exit {
     match error {
         KeyringError::BackEnd(error) => client_exit(error),
+        KeyringError::File(error) if error.is_corrupt() => Exit::Integrity,
         KeyringError::TypeNotKept(_) | KeyringError::Length { .. } => Exit::Usage,
         _ => Exit::Failed,
     }
@@ -316,6 +321,12 @@ fn control_exit(error: &ControlError) -> Exit {
 impl From<Fault> for Error {
     fn from(fault: Fault) -> Self {
         Self::KeyFile(fault)
+    }
+}
+
+impl From<keyring::Fault> for Error {
+    fn from(fault: keyring::Fault) -> Self {
+        Self::Migrate(fault)
     }
 }
 
@@ -421,6 +432,9 @@ mod tests {
                 Exit::Failed,
             ),
             (Error::KeyFile(Fault::VersionsExhausted(KeyId(1))), Exit::Failed),
+            (Error::Migrate(keyring::Fault::SamePlace), Exit::Usage),
+            (Error::Migrate(keyring::Fault::Conflict(vec![])), Exit::Failed),
+            (Error::Migrate(keyring::Fault::NotReadBack(vec![])), Exit::Integrity),
             (refusal(RefusalKind::NotFound), Exit::NotFound),
             (refusal(RefusalKind::Forbidden), Exit::OtherSide),
             (refusal(RefusalKind::Sealed), Exit::OtherSide),

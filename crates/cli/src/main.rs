@@ -53,6 +53,7 @@ fn run(command: Command, output: Output) -> Result<(), Error> {
         Command::List(args) => command::list::run(&args, output),
         Command::Key(command) => command::key::run(&command, output),
         Command::Keyfile(command) => command::keyfile::run(&command, output),
+        Command::Keyring(command) => command::keyring::run(&command, output),
         Command::Ping(args) => command::ping::run(&args, output),
         Command::Mariadb(MariadbCommand::Key(command)) => command::mariadb::run(&command, output),
         Command::Mariadb(MariadbCommand::Status(args)) => command::mariadb_status::run(&args, output),

@@ -6,6 +6,7 @@
 mod endpoint;
 mod enroll;
 mod keyfile;
+mod keyring;
 mod keys;
 mod mariadb_status;
 mod quickstart;
@@ -21,6 +22,7 @@ pub(crate) use keyfile::{
     KeyfileAddArgs, KeyfileCommand, KeyfileCreateArgs, KeyfileDigest, KeyfileReadArgs, KeyfileRotateArgs,
     KeyfileSealArgs, KeyfileSecretArgs,
 };
+pub(crate) use keyring::{KeyringCommand, KeyringListArgs, KeyringMigrateArgs, KeyringPlace};
 pub(crate) use keys::{
     KeyCommand, KeyFetchArgs, KeyGenerateArgs, KeyNameArgs, KeyRemoveArgs, KeyType, MariadbCommand,
     MariadbKeyAddArgs, MariadbKeyCommand, MariadbKeyListArgs, MariadbKeyRotateArgs,
@@ -83,6 +85,10 @@ pub(crate) enum Command {
     /// Make, rotate, check and encrypt MariaDB's key file
     #[command(subcommand)]
     Keyfile(KeyfileCommand),
+
+    /// Copy a MySQL server's keys from one keyring to another, and list them
+    #[command(subcommand)]
+    Keyring(KeyringCommand),
 
     /// Test the connection to every server of the endpoint, step by step
     Ping(PingArgs),

@@ -5,6 +5,7 @@ pub(crate) mod endpoint_session;
 pub(crate) mod enroll;
 pub(crate) mod key;
 pub(crate) mod keyfile;
+pub(crate) mod keyring;
 pub(crate) mod list;
 pub(crate) mod mariadb;
 pub(crate) mod mariadb_status;

@@ -58,6 +58,41 @@ impl Steps {
         step: impl FnOnce() -> Result<(T, String), Error>,
     ) -> Result<T, Error> {
         let spinner = self.spinner(title);
+        self.take(title, spinner, step)
+    }
+
+    /// Runs one step that tells how many of `total` things it has done, each time some are.
+    ///
+    /// # Errors
+    /// As [`run`](Self::run).
+    pub(crate) fn run_counted<T>(
+        &mut self,
+        title: &str,
+        total: usize,
+        step: impl FnOnce(&mut dyn FnMut(usize)) -> Result<(T, String), Error>,
+    ) -> Result<T, Error> {
+        let spinner = self.spinner(title);
+        if let Some(spinner) = &spinner
+            && let Ok(style) = ProgressStyle::with_template("{spinner} {msg} {pos}/{len} {elapsed}")
+        {
+            spinner.set_style(style);
+            spinner.set_length(total as u64);
+        }
+        let counter = spinner.clone();
+        let mut done = move |more: usize| {
+            if let Some(counter) = &counter {
+                counter.inc(more as u64);
+            }
+        };
+        self.take(title, spinner, || step(&mut done))
+    }
+
+    fn take<T>(
+        &mut self,
+        title: &str,
+        spinner: Option<ProgressBar>,
+        step: impl FnOnce() -> Result<(T, String), Error>,
+    ) -> Result<T, Error> {
         let started = Instant::now();
         let outcome = step();
         let took = started.elapsed();

@@ -6,6 +6,7 @@ mod journey;
 mod keyfile;
 mod keyfile_sealed;
 mod keyfile_server;
+mod keyring;
 mod quickstart;
 mod revocation;
 mod usage;

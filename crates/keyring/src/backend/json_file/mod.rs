@@ -6,6 +6,7 @@
 mod error;
 mod text;
 
+use std::collections::HashSet;
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -15,7 +16,7 @@ use aws_lc_rs::rand;
 use strongroom_secret::KeyMaterial;
 use zeroize::Zeroizing;
 
-use super::Backend;
+use super::{Backend, Memory};
 use crate::error::Error;
 use crate::key::{Description, Key, KeyKind};
 use crate::key_file::append;
@@ -106,6 +107,37 @@ impl JsonFile {
             .collect())
     }
 
+    /// A copy in memory of the keys that this keyring keeps, for who asks for many of them.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn to_memory(&self) -> Result<Memory, Error> {
+        let memory = Memory::new();
+        for element in self.elements()? {
+            if let Ok(kind) = element.kind() {
+                memory.register(&element.name, kind, &element.material)?;
+            }
+        }
+        Ok(memory)
+    }
+
+    /// Keeps several keys, with the file replaced once.
+    ///
+    /// # Errors
+    /// [`Error::Exists`] when there is a key of one of these names; then none of them is kept.
+    pub fn register_all(&self, keys: Vec<(KeyName, Key)>) -> Result<(), Error> {
+        self.change(|elements| {
+            let mut taken: HashSet<KeyName> = elements.iter().map(|element| element.name.clone()).collect();
+            for (name, key) in keys {
+                if !taken.insert(name.clone()) {
+                    return Err(Error::Exists { name: name.in_back_end() });
+                }
+                elements.push(Element::new(name, key.kind, key.material));
+            }
+            Ok((true, ()))
+        })
+    }
+
     fn elements(&self) -> Result<Vec<Element>, JsonFileError> {
         let fail = |fault| Err(JsonFileError::new(&self.path, fault));
         let mut backup = self.path.clone().into_os_string();
@@ -149,13 +181,7 @@ impl JsonFile {
     }
 
     fn insert(&self, name: &KeyName, kind: KeyKind, material: KeyMaterial) -> Result<(), Error> {
-        self.change(|elements| {
-            if elements.iter().any(|element| element.name == *name) {
-                return Err(Error::Exists { name: name.in_back_end() });
-            }
-            elements.push(Element::new(name.clone(), kind, material));
-            Ok((true, ()))
-        })
+        self.register_all(vec![(name.clone(), Key { kind, material })])
     }
 
     fn find(&self, name: &KeyName) -> Result<Option<Element>, Error> {
