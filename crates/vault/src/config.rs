@@ -90,6 +90,8 @@ pub struct EnrolmentConfig {
 pub struct LimitsConfig {
     /// KMIP connections at a time.
     pub connections: Option<usize>,
+    /// TLS handshakes at a time from one address (IPv6: one /64).
+    pub handshakes_per_peer: Option<usize>,
     /// Bytes of a KMIP request.
     pub message_bytes: Option<usize>,
     /// From the connection to the end of the TLS handshake.
@@ -147,6 +149,8 @@ impl Config {
         within("enrolment.certificate_days", days, 1..=CERTIFICATE_DAYS_MAX)?;
         let connections = limits.connections.map(|count| count as u64);
         within("limits.connections", connections, 1..=CONNECTIONS_MAX)?;
+        let handshakes = limits.handshakes_per_peer.map(|count| count as u64);
+        within("limits.handshakes_per_peer", handshakes, 1..=CONNECTIONS_MAX)?;
         let bytes = limits.message_bytes.map(|bytes| bytes as u64);
         within("limits.message_bytes", bytes, MESSAGE_BYTES)
     }
@@ -169,6 +173,7 @@ impl Config {
             },
             limits: LimitsConfig {
                 connections: flags.limits.connections.or(self.limits.connections),
+                handshakes_per_peer: flags.limits.handshakes_per_peer.or(self.limits.handshakes_per_peer),
                 message_bytes: flags.limits.message_bytes.or(self.limits.message_bytes),
                 handshake_timeout_ms: flags.limits.handshake_timeout_ms.or(self.limits.handshake_timeout_ms),
                 idle_timeout_ms: flags.limits.idle_timeout_ms.or(self.limits.idle_timeout_ms),
@@ -209,6 +214,9 @@ impl Config {
         let given = &self.limits;
         if let Some(connections) = given.connections {
             limits.connections = connections;
+        }
+        if let Some(handshakes) = given.handshakes_per_peer {
+            limits.handshakes_per_peer = handshakes;
         }
         if let Some(bytes) = given.message_bytes {
             limits.messages.message_bytes = bytes;

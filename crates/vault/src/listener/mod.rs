@@ -1,7 +1,7 @@
 //! The KMIP port: accepts mutual TLS connections and carries whole messages to a session each.
 //!
 //! In reading order: [`run`] accepts; `workers` are the threads that serve; `connection` reads and writes within deadlines; `buffer` holds what was received;
-//! `control` ends connections from outside. Nothing here knows what a message says.
+//! `handshakes` bounds what strangers hold; `control` ends connections from outside. Nothing here knows what a message says.
 //!
 //! Invariants: nothing is read into memory for a length that has only been announced; every wait has a deadline; a
 //! revoked endpoint's connections end within a second; a reply is one write.
@@ -9,6 +9,7 @@
 mod buffer;
 pub(crate) mod connection;
 mod control;
+mod handshakes;
 mod workers;
 
 use std::io;
@@ -29,6 +30,7 @@ use crate::endpoint::Fingerprint;
 use crate::session::{Session, not_enrolled_reply, report_turned_away};
 use connection::{End, Phase};
 use control::{Connections, Registration, Stop};
+use handshakes::{Counted, Handshakes};
 use workers::{Place, Workers};
 
 /// How long requests in hand may take to finish when the vault stops.
@@ -39,6 +41,9 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// A Get takes microseconds, so that more threads would mostly wait.
 const WORKERS_DEFAULT: usize = 2;
+
+/// More than a host's servers begin at once after the vault was away, and far fewer than there are places.
+const HANDSHAKES_PER_PEER_DEFAULT: usize = 256;
 
 /// How long each step of a connection may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,6 +88,8 @@ impl Deadlines {
 pub struct ListenerLimits {
     /// Connections at a time, those in their handshake included.
     pub connections: usize,
+    /// Handshakes at a time from one address (IPv6: one /64).
+    pub handshakes_per_peer: usize,
     /// Threads that serve connections, one at least.
     pub workers: usize,
     /// Deadlines of each connection.
@@ -95,6 +102,7 @@ impl Default for ListenerLimits {
     fn default() -> Self {
         Self {
             connections: 10_000,
+            handshakes_per_peer: HANDSHAKES_PER_PEER_DEFAULT,
             workers: WORKERS_DEFAULT,
             deadlines: Deadlines::default(),
             messages: Limits::REQUEST,
@@ -126,7 +134,8 @@ pub async fn run(
     let address = listener.local_addr()?;
     let workers = Workers::start(limits.workers)?;
     let slots = Arc::new(Semaphore::new(limits.connections));
-    let refused = AtomicU64::new(0);
+    let handshakes = Handshakes::new(limits.handshakes_per_peer);
+    let (full, crowded) = (AtomicU64::new(0), AtomicU64::new(0));
     let mut revocations = vault.identities().revocations();
     let connections = Connections::new();
     let port =
@@ -143,20 +152,23 @@ pub async fn run(
             }
             Some(ended) = tasks.join_next() => report_panic(ended),
             accepted = listener.accept() => match accepted {
-                Ok((stream, peer)) => match Arc::clone(&slots).try_acquire_owned() {
-                    Ok(slot) => {
+                // Closing is all that can be said before TLS; a client then tries its next server.
+                Ok((stream, peer)) => match (Arc::clone(&slots).try_acquire_owned(), handshakes.begin(peer.ip())) {
+                    (Err(_), _) => report_refused(&full, peer, limits.connections, "connections are open"),
+                    (_, None) => {
+                        report_refused(&crowded, peer, limits.handshakes_per_peer, "handshakes of this peer are open");
+                    }
+                    (Ok(slot), Some(counted)) => {
                         let port = Arc::clone(&port);
                         match workers.place().map(|at| stream.into_std().map(|stream| (at, stream))) {
                             Some(Ok(((runtime, place), stream))) => {
-                                let serving = async move { port.serve(stream, peer, (slot, place)).await };
+                                let serving = async move { port.serve(stream, peer, counted, (slot, place)).await };
                                 tasks.spawn_on(serving, runtime);
                             }
                             Some(Err(error)) => tracing::debug!(%peer, %error, "connection is gone already"),
                             None => {}
                         }
                     }
-                    // Closing is all that can be said before TLS; a client then tries its next server.
-                    Err(_) => report_full(&refused, peer, limits.connections),
                 },
                 Err(error) => {
                     tracing::error!(%error, "a KMIP connection could not be accepted");
@@ -190,10 +202,10 @@ fn report_panic(ended: Result<(), tokio::task::JoinError>) {
 }
 
 /// Logs the first refusal and then every thousandth: a flood must not become a flood of lines.
-fn report_full(refused: &AtomicU64, peer: SocketAddr, limit: usize) {
+fn report_refused(refused: &AtomicU64, peer: SocketAddr, limit: usize, which: &str) {
     let count = refused.fetch_add(1, Ordering::Relaxed) + 1;
     if count % 1000 == 1 {
-        tracing::warn!(%peer, limit, count, "refused a KMIP connection: too many are open");
+        tracing::warn!(%peer, limit, count, "refused a KMIP connection: too many {which}");
     }
 }
 
@@ -202,6 +214,7 @@ impl Port {
         &self,
         stream: std::net::TcpStream,
         peer: SocketAddr,
+        handshaking: Counted,
         _counted: (OwnedSemaphorePermit, Place),
     ) {
         // Registered with the runtime of this thread.
@@ -213,6 +226,7 @@ impl Port {
             }
         };
         let handshake = tokio::time::timeout(self.limits.deadlines.handshake, self.tls.accept(stream)).await;
+        drop(handshaking);
         let mut stream = match handshake {
             Ok(Ok(stream)) => stream,
             Ok(Err(error)) => {

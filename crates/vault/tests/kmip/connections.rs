@@ -1,9 +1,10 @@
 //! Who is let in, and what a connection may do.
 
 use std::io::{self, Read, Write};
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
+use rustix::net::{AddressFamily, SocketType, bind, connect, socket};
 use rustls::pki_types::PrivatePkcs8KeyDer;
 use strongroom_kmip::operation::{discover_versions, locate};
 use strongroom_kmip::types::ResultReason;
@@ -157,6 +158,31 @@ fn one_connection_too_many_is_closed_and_room_is_used_again() {
     while port.client(&certificate).ask(discover_versions::Request::default()).is_err() {
         assert!(Instant::now() < deadline, "the slot of a closed connection is never free again");
     }
+}
+
+#[test]
+fn silent_strangers_leave_room_for_others() {
+    let port = Port::open(ListenerLimits {
+        handshakes_per_peer: 2,
+        deadlines: Deadlines { handshake: Duration::from_secs(60), ..Deadlines::default() },
+        ..ListenerLimits::default()
+    });
+    let certificate = port.enrol("db1");
+    // From another address than the client that follows.
+    let stranger = || {
+        let socket = socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
+        bind(&socket, &SocketAddr::from(([127, 0, 0, 2], 0))).unwrap();
+        connect(&socket, &port.address).unwrap();
+        TcpStream::from(socket)
+    };
+    let _silent = [stranger(), stranger()];
+    let mut refused = stranger();
+    refused.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    let ended = refused.read(&mut [0; 1]);
+    let timed_out =
+        |error: &io::Error| matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut);
+    assert!(ended.as_ref().map_or_else(|error| !timed_out(error), |&read| read == 0), "{ended:?}");
+    port.client(&certificate).ask(discover_versions::Request::default()).unwrap().unwrap();
 }
 
 #[test]
