@@ -1,0 +1,254 @@
+//! What a file is, told from its first page, and how its pages are read.
+
+use std::error::Error;
+use std::fmt;
+use std::sync::Arc;
+
+use crate::codec::{Options, PageCodec};
+use crate::keys::MasterKeySource;
+use crate::mariadb;
+use crate::mysql::{self, InformationFault, UnlockError};
+use crate::page::header::{self, FSP_FLAGS, FSP_SIZE, FSP_SPACE_ID, NEXT, NUMBER, PREVIOUS, SPACE_ID};
+use crate::page::{Algorithm, Fault, Geometry, PageType, Policy, checksum, is_zero};
+
+/// Bytes of a file that [`Tablespace::detect`] wants to see: the largest page. Fewer are enough where the file is shorter.
+pub const HEAD_BYTES: usize = 65536;
+/// Fewest bytes that a first page can have.
+const HEAD_BYTES_MIN: usize = 1024;
+/// Versions of MySQL that name themselves on page 0.
+const SERVER_VERSIONS: std::ops::RangeInclusive<u32> = 80000..=999_999;
+
+/// Whose format a file has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Family {
+    /// MySQL, Percona Server.
+    MySql,
+    /// MariaDB.
+    MariaDb,
+}
+
+/// Why a file is of its family.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Evidence {
+    /// It has MySQL's encryption information, or its flag.
+    MySqlEncryption,
+    /// It holds serialised dictionary information, which MySQL began with 8.0.
+    DictionaryInformation,
+    /// It names the version of MySQL that made it, such as 80036.
+    ServerVersion(u32),
+    /// It has MariaDB's crypt data.
+    CryptData,
+    /// Its flags are those of MariaDB's `full_crc32`.
+    FullCrc32,
+    /// Its flags have other bits that only MariaDB sets.
+    MariaDbFlags,
+    /// Nothing: the two families write this file in the same way, and it is taken for MySQL's.
+    Neither,
+}
+
+/// A tablespace, as its page 0 describes it.
+#[derive(Debug, Clone)]
+pub struct Tablespace {
+    /// Whose format it has.
+    pub family: Family,
+    /// Why.
+    pub evidence: Evidence,
+    /// Page sizes.
+    pub geometry: Geometry,
+    /// Number of the tablespace.
+    pub space_id: u32,
+    /// Flags, as the family defines them.
+    pub flags: u32,
+    /// Pages that the tablespace has by its own account. The file may be longer; a system tablespace of several files has more
+    /// than the first of them.
+    pub pages: u32,
+    /// The checksum algorithm of page 0, or what is wrong with page 0. Where something is, nothing else here can be
+    /// relied on.
+    pub head: Result<Algorithm, Fault>,
+    /// What it says about encryption.
+    pub encryption: Encryption,
+}
+
+/// What page 0 says about encryption.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Encryption {
+    /// Nothing.
+    None,
+    /// MySQL's tablespace key.
+    MySql(mysql::Encryption),
+}
+
+impl Tablespace {
+    /// Tells what a file is from its first bytes, of which [`HEAD_BYTES`] should be given where the file has them.
+    ///
+    /// A page 0 that is damaged but can still be read gives a description with `head` saying what is wrong.
+    ///
+    /// # Errors
+    /// [`DetectError`] for what is not a tablespace, or only a later file of one.
+    pub fn detect(bytes: &[u8]) -> Result<Self, DetectError> {
+        if bytes.len() < HEAD_BYTES_MIN {
+            return Err(DetectError::Short { bytes: bytes.len() });
+        }
+        if is_zero(bytes) {
+            return Err(DetectError::Zero);
+        }
+        if let number @ 1.. = header::u32_at(bytes, NUMBER) {
+            return Err(DetectError::Number { number });
+        }
+        if header::page_type(bytes) != PageType::SPACE_HEADER {
+            return Err(DetectError::Type { found: header::page_type(bytes) });
+        }
+        let (space_id, again) = (header::u32_at(bytes, SPACE_ID), header::u32_at(bytes, FSP_SPACE_ID));
+        if mariadb::is_full_crc32(bytes) {
+            return Err(DetectError::Flags { flags: header::u32_at(bytes, FSP_FLAGS) });
+        }
+        Self::mysql(bytes, space_id, again)
+    }
+
+    fn mysql(bytes: &[u8], space_id: u32, space_id_again: u32) -> Result<Self, DetectError> {
+        let flags = header::u32_at(bytes, FSP_FLAGS);
+        let geometry = mysql::flags::geometry(flags).ok_or(DetectError::Flags { flags })?;
+        let head = bytes.get(..geometry.physical()).ok_or(DetectError::Short { bytes: bytes.len() })?;
+        let encryption = mysql::head::encryption(geometry, head);
+        let version = header::u32_at(head, PREVIOUS);
+        let evidence = if encryption.is_some() {
+            Evidence::MySqlEncryption
+        } else if flags & mysql::flags::DICTIONARY_INFORMATION != 0 {
+            Evidence::DictionaryInformation
+        } else if SERVER_VERSIONS.contains(&version) && header::u32_at(head, NEXT) < u32::MAX {
+            Evidence::ServerVersion(version)
+        } else {
+            Evidence::Neither
+        };
+        let verdict = checksum::verify(geometry, head, Policy::Any).and_then(|algorithm| {
+            match space_id == space_id_again {
+                true => Ok(algorithm),
+                false => Err(Fault::SpaceId { found: space_id, expected: space_id_again }),
+            }
+        });
+        Ok(Self {
+            family: Family::MySql,
+            evidence,
+            geometry,
+            space_id,
+            flags,
+            pages: header::u32_at(head, FSP_SIZE),
+            head: verdict,
+            encryption: encryption.map_or(Encryption::None, Encryption::MySql),
+        })
+    }
+
+    /// Reads its pages: with the master key that it names, taken from `keys`, or without one where it is not encrypted.
+    ///
+    /// # Errors
+    /// [`OpenError`].
+    pub fn open(
+        &self,
+        keys: &Arc<dyn MasterKeySource>,
+        options: Options,
+    ) -> Result<Box<dyn PageCodec>, OpenError> {
+        let key = match &self.encryption {
+            Encryption::None => None,
+            Encryption::MySql(encryption) => Some(self.unlock(encryption, keys.as_ref())?),
+        };
+        Ok(Box::new(mysql::Codec::new(self.geometry, self.space_id, key.as_ref(), options)))
+    }
+
+    fn unlock(
+        &self,
+        encryption: &mysql::Encryption,
+        keys: &dyn MasterKeySource,
+    ) -> Result<mysql::TablespaceKey, OpenError> {
+        // A damaged page 0 is the likelier cause of a key that does not fit.
+        let damaged = |other: OpenError| match &self.head {
+            Err(fault) => OpenError::Damaged(fault.clone()),
+            Ok(_) => other,
+        };
+        let information =
+            encryption.information.as_ref().map_err(|fault| damaged(OpenError::Information(*fault)))?;
+        information.unlock(keys).map_err(|error| match error {
+            UnlockError::Absent { .. } | UnlockError::WrongMasterKey { .. } => {
+                damaged(OpenError::Unlock(error))
+            }
+            UnlockError::Length { .. } | UnlockError::Source(_) => OpenError::Unlock(error),
+        })
+    }
+}
+
+/// Why a file is not taken for a tablespace.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum DetectError {
+    /// It is shorter than a page.
+    Short {
+        /// Bytes that are there.
+        bytes: usize,
+    },
+    /// It begins with zeros: a file that a server has created and not yet written.
+    Zero,
+    /// Its first page is not page 0: it may be a later file of a system tablespace, or no tablespace.
+    Number {
+        /// The number that its first page has.
+        number: u32,
+    },
+    /// Its first page is not a space header.
+    Type {
+        /// The type that it has.
+        found: PageType,
+    },
+    /// Its flags are none that a server writes.
+    Flags {
+        /// The flags.
+        flags: u32,
+    },
+}
+
+/// Why the pages of a tablespace cannot be read.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// Page 0 is damaged, and what it says about the key leads nowhere.
+    Damaged(Fault),
+    /// The encryption information is not what a server writes, although page 0 is not damaged.
+    Information(InformationFault),
+    /// The tablespace key cannot be had.
+    Unlock(UnlockError),
+}
+
+impl fmt::Display for DetectError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("not a tablespace of InnoDB: ")?;
+        match self {
+            Self::Short { bytes } => write!(f, "{bytes} bytes are less than a page"),
+            Self::Zero => f.write_str("it begins with zeros"),
+            Self::Number { number } => write!(
+                f,
+                "its first page is not page 0 but {number} (a system tablespace of several files begins in the first of them)"
+            ),
+            Self::Type { found } => write!(f, "its first page is not a space header but: {found}"),
+            Self::Flags { flags } => write!(f, "its flags are none that a server writes: {flags:#x}"),
+        }
+    }
+}
+
+impl Error for DetectError {}
+
+impl fmt::Display for OpenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Damaged(fault) => write!(f, "page 0 is damaged: {fault}"),
+            Self::Information(fault) => fault.fmt(f),
+            Self::Unlock(error) => error.fmt(f),
+        }
+    }
+}
+
+impl Error for OpenError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Unlock(error) => Some(error),
+            Self::Damaged(_) | Self::Information(_) => None,
+        }
+    }
+}

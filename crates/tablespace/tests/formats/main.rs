@@ -1,0 +1,3 @@
+//! The formats, on files that real servers made.
+
+mod samples;

@@ -1,0 +1,100 @@
+//! Files of a real MySQL 9.7 (`tests/samples/mysql-9.7`): decrypted, checked, compared with their plain twin, encrypted again.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use strongroom_secret::KeyMaterial;
+use strongroom_tablespace::{
+    Evidence, Family, KeysInMemory, MasterKeySource, Options, PageCodec, Tablespace,
+};
+
+const ENCRYPTED: [&str; 9] = [
+    "16k/t_enc.ibd",
+    "16k/t_enc_zlib.ibd",
+    "16k/t_enc_lz4.ibd",
+    "16k/t_enc_kbs8.ibd",
+    "16k/t_enc_rtree.ibd",
+    "16k/t_part#p#p0.ibd",
+    "16k/gts.ibd",
+    "4k/t.ibd",
+    "64k/t.ibd",
+];
+
+fn sample(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/samples/mysql-9.7").join(name)
+}
+
+fn read(name: &str) -> Vec<u8> {
+    std::fs::read(sample(name)).expect("a sample")
+}
+
+/// The keyring that was beside the file.
+fn keys(name: &str) -> Arc<dyn MasterKeySource> {
+    let folder = name.split('/').next().expect("a folder");
+    let text = read(&format!("{folder}/component_keyring_file.json"));
+    let json: serde_json::Value = serde_json::from_slice(&text).expect("a keyring file");
+    let elements = json["elements"].as_array().expect("elements");
+    Arc::new(elements.iter().fold(KeysInMemory::new(), |keys, element| {
+        let hex = element["data"].as_str().expect("data");
+        let bytes: Vec<u8> = (0..hex.len())
+            .step_by(2)
+            .map(|at| u8::from_str_radix(&hex[at..at + 2], 16).expect("hexadecimal"))
+            .collect();
+        keys.with_mysql_key(element["data_id"].as_str().expect("an id"), KeyMaterial::new(&bytes))
+    }))
+}
+
+fn open(name: &str, bytes: &[u8]) -> Box<dyn PageCodec> {
+    let tablespace = Tablespace::detect(bytes).expect("a tablespace");
+    assert_eq!(tablespace.family, Family::MySql);
+    assert_eq!(tablespace.pages as usize, bytes.len() / tablespace.geometry.physical(), "{name}");
+    assert!(tablespace.head.is_ok(), "{name}: {:?}", tablespace.head);
+    tablespace.open(&keys(name), Options::default()).expect("its key")
+}
+
+#[test]
+fn every_page_is_right_when_decrypted_and_equal_when_encrypted_again() {
+    for name in ENCRYPTED {
+        let stored = read(name);
+        let codec = open(name, &stored);
+        let mut run = stored.clone();
+        assert_eq!(codec.decrypt(0, &mut run).expect("decrypted"), [], "{name}");
+        assert_ne!(run, stored);
+        assert_eq!(codec.encrypt(0, &mut run).expect("encrypted"), [], "{name}");
+        assert!(run == stored, "{name} differs when encrypted again");
+    }
+}
+
+#[test]
+fn the_plain_twin_is_right_and_told_by_what_it_holds() {
+    let bytes = read("16k/t_plain.ibd");
+    let tablespace = Tablespace::detect(&bytes).expect("a tablespace");
+    assert_eq!(tablespace.evidence, Evidence::DictionaryInformation);
+    let codec = tablespace.open(&keys("16k/t_plain.ibd"), Options::default()).expect("no key needed");
+    assert_eq!(codec.decrypt(0, &mut bytes.clone()).expect("nothing to decrypt"), []);
+}
+
+/// Every row is found in the decrypted and expanded file, and in none of the encrypted ones.
+#[test]
+fn the_rows_are_in_the_decrypted_file_and_not_in_the_encrypted_one() {
+    let rows = String::from_utf8(read("16k/t_enc.rows.tsv")).expect("text");
+    for name in ["16k/t_enc.ibd", "16k/t_enc_zlib.ibd", "16k/t_enc_lz4.ibd"] {
+        let stored = read(name);
+        let codec = open(name, &stored);
+        let mut run = stored.clone();
+        assert_eq!(codec.decrypt(0, &mut run).expect("decrypted"), []);
+        assert_eq!(codec.expand(0, &mut run), []);
+        assert_eq!(codec.decrypt(0, &mut run.clone()).expect("checked"), [], "{name} when expanded");
+        let mut fields = 0;
+        for field in rows.lines().flat_map(|row| row.split('\t')).filter(|field| field.len() >= 12) {
+            let found = |file: &[u8]| file.windows(field.len()).any(|window| window == field.as_bytes());
+            assert!(found(&run), "{name} has lost {field}");
+            assert!(!found(&stored), "{name} shows {field}");
+            fields += 1;
+            if fields == 40 {
+                break;
+            }
+        }
+        assert!(fields > 0, "the rows have texts to look for");
+    }
+}
