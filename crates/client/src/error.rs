@@ -55,6 +55,20 @@ pub enum Error {
     TlsConfig(TlsConfigError),
 }
 
+impl Error {
+    /// Whether nobody answered at all: every server of the list is away. A server that ends the connection, that is not trusted, that
+    /// does not trust us or that says anything has answered.
+    #[must_use]
+    pub fn is_silence(&self) -> bool {
+        match self {
+            Self::NoServer { failures } => {
+                !failures.is_empty() && failures.iter().all(ServerFailure::is_silence)
+            }
+            _ => false,
+        }
+    }
+}
+
 /// What became of one server of the list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServerFailure {
@@ -64,6 +78,25 @@ pub struct ServerFailure {
     pub step: Step,
     /// What happened there.
     pub cause: Cause,
+}
+
+impl ServerFailure {
+    /// Whether the server gave no sign of life.
+    #[must_use]
+    pub fn is_silence(&self) -> bool {
+        match &self.cause {
+            Cause::TimedOut(_)
+            | Cause::NotTried
+            | Cause::NameNotFound
+            | Cause::NameFailed(_)
+            | Cause::NameNeedsResolver
+            | Cause::Refused
+            | Cause::Unreachable => true,
+            // Once there is a connection, somebody has ended it.
+            Cause::Closed | Cause::Io(_) => self.step <= Step::Tcp,
+            _ => false,
+        }
+    }
 }
 
 /// The steps of reaching a server, in order.
@@ -355,6 +388,36 @@ mod tests {
             (1_795_219_200, "2026-11-21"),
         ] {
             assert_eq!(utc_date(seconds), date);
+        }
+    }
+
+    #[test]
+    fn only_a_server_that_gives_no_sign_of_life_is_away() {
+        let failure =
+            |step, cause| ServerFailure { server: "vault.example:5696".parse().unwrap(), step, cause };
+        let silent = [
+            failure(Step::Name, Cause::NameNotFound),
+            failure(Step::Tcp, Cause::Refused),
+            failure(Step::Tcp, Cause::TimedOut(Duration::from_secs(1))),
+            failure(Step::Kmip, Cause::TimedOut(Duration::from_secs(1))),
+        ];
+        let error = |failures: &[ServerFailure]| Error::NoServer { failures: failures.to_vec() };
+        assert!(error(&silent).is_silence());
+        assert!(!error(&[]).is_silence());
+        for alive in [
+            failure(Step::Tls, Cause::Closed),
+            failure(Step::Tls, Cause::OurCertificateRefused("certificate_revoked".into())),
+            failure(Step::Tls, Cause::ServerCertificate(CertificateFault::UnknownIssuer)),
+            failure(
+                Step::Kmip,
+                Cause::IdentityRefused(Failure::new(
+                    strongroom_kmip::types::ResultReason::NotAuthorised,
+                    "no",
+                )),
+            ),
+        ] {
+            assert!(!error(std::slice::from_ref(&alive)).is_silence(), "{alive}");
+            assert!(!error(&[silent[1].clone(), alive]).is_silence(), "one of two answers");
         }
     }
 

@@ -92,6 +92,17 @@ impl Endpoint {
         Ok(endpoint)
     }
 
+    /// The Subject of our certificate, in DER (RFC 5280 §4.1.2.6). It stays the same when the certificate is renewed.
+    #[must_use]
+    pub fn subject(&self) -> Vec<u8> {
+        // `open` has parsed every certificate and refuses a file without one.
+        self.certificates
+            .first()
+            .and_then(|certificate| x509_parser::parse_x509_certificate(certificate).ok())
+            .map(|(_, certificate)| certificate.subject().as_raw().to_vec())
+            .unwrap_or_default()
+    }
+
     fn open_ssl(dir: &Path, servers: Vec<ServerAddress>) -> Result<Self, EndpointDirError> {
         let ssl = dir.join(SSL_DIR);
         let warnings = file::check_directory(&ssl)?;
