@@ -3,6 +3,7 @@
 //! - [`service`]: the keyring service as MySQL has it: keys by id and owner;
 //! - [`versions`]: keys as MariaDB has them: by id and version;
 //! - [`key_file`]: those keys in MariaDB's key file;
+//! - [`cache`]: those keys in a sealed file, for a start without their key server;
 //! - [`backend`]: where the service's keys are kept;
 //! - [`name`]: what keys are called there.
 //!
@@ -10,6 +11,7 @@
 //! of either. And a change whose answer was lost is looked for before anybody is told that it failed.
 
 pub mod backend;
+pub mod cache;
 pub mod error;
 pub mod key;
 pub mod key_file;
