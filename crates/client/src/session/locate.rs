@@ -21,8 +21,8 @@ const LOCATED_MAX: usize = 500_000;
 impl Session {
     /// The unique identifiers of all objects that have all of `attributes`, each once. None is an empty list.
     ///
-    /// Since 1.3 the list is asked for in pages; servers that give no total, or that give a page again, are put up with. Before, it
-    /// comes whole.
+    /// Since 1.3 the list is asked for in pages, and servers that give no total are put up with. Before, it comes whole, as it does from
+    /// a server that refuses to pass over a page or gives the same one again.
     ///
     /// All pages share the time of one call.
     ///
@@ -35,8 +35,15 @@ impl Session {
     fn locate_pages(&self, attributes: &Attributes) -> Result<Vec<String>, Error> {
         let (mut found, mut seen) = (Vec::new(), HashSet::new());
         let mut offset: u32 = 0;
+        let mut whole = false;
         loop {
-            let page = self.locate_page(attributes, offset)?;
+            let page = match self.locate_page(attributes, offset, whole) {
+                Err(Error::Refused { .. }) if offset > 0 && !whole => {
+                    whole = true;
+                    continue;
+                }
+                page => page?,
+            };
             let before = found.len();
             for identifier in &page.unique_identifiers {
                 if seen.insert(identifier.clone()) {
@@ -47,23 +54,25 @@ impl Session {
                 let fault = AnswerFault::TooMany { limit: LOCATED_MAX };
                 return Err(Error::Answer { server: page.server, operation: Operation::Locate, fault });
             }
-            let all =
-                page.whole || found.len() == before || page.total.is_some_and(|total| found.len() >= total);
+            let given = page.unique_identifiers.len();
+            let all = page.whole || given == 0 || page.total.is_some_and(|total| found.len() >= total);
             if all {
                 return Ok(found);
             }
-            offset = offset.saturating_add(u32::try_from(page.unique_identifiers.len()).unwrap_or(u32::MAX));
+            // A page without news is the first one again, from a server that passes over nothing.
+            whole = found.len() == before;
+            offset = offset.saturating_add(u32::try_from(given).unwrap_or(u32::MAX));
         }
     }
 
-    fn locate_page(&self, attributes: &Attributes, offset: u32) -> Result<Page, Error> {
+    fn locate_page(&self, attributes: &Attributes, offset: u32, whole: bool) -> Result<Page, Error> {
         // The version is known only once a server is chosen.
         let paged = std::cell::Cell::new(false);
         let results = self.call(Operation::Locate, Repeat::Harmless, |version| {
-            paged.set(version >= ProtocolVersion::V1_3 || offset > 0);
+            paged.set(!whole && (version >= ProtocolVersion::V1_3 || offset > 0));
             let request = locate::Request {
                 maximum_items: paged.get().then_some(PAGE),
-                offset_items: (offset > 0).then_some(offset),
+                offset_items: (paged.get() && offset > 0).then_some(offset),
                 attributes: attributes.clone(),
                 ..locate::Request::default()
             };

@@ -24,7 +24,7 @@ use rustls::ClientConfig;
 use strongroom_kmip::attribute::{Attribute, AttributeKind, Attributes};
 use strongroom_kmip::message::RequestPayload;
 use strongroom_kmip::operation::{
-    activate, add_attribute, create, destroy, get, get_attributes, query, register, revoke,
+    activate, add_attribute, create, delete_attribute, destroy, get, get_attributes, query, register, revoke,
 };
 use strongroom_kmip::types::{ObjectType, QueryFunction, RevocationReasonCode};
 use strongroom_kmip::{ManagedObject, Operation, ProtocolVersion, ResponsePayload};
@@ -186,6 +186,17 @@ impl Session {
                 compromise_occurrence_date: None,
             }
             .into()
+        })
+    }
+
+    /// Delete Attribute (KMIP 1.4 §4.16): the object loses the first attribute of this kind.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub fn delete_attribute(&self, id: &str, kind: AttributeKind) -> Result<Effect, Error> {
+        self.affect(Operation::DeleteAttribute, || {
+            delete_attribute::Request { unique_identifier: Some(id.into()), name: kind.into(), index: None }
+                .into()
         })
     }
 
