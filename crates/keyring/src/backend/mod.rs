@@ -5,7 +5,7 @@ mod kmip;
 mod memory;
 
 use strongroom_client::{Effect, Session};
-use strongroom_kmip::attribute::{Attribute, Attributes};
+use strongroom_kmip::attribute::{Attribute, AttributeKind, Attributes};
 use strongroom_kmip::types::{ResultReason, RevocationReasonCode};
 use strongroom_secret::KeyMaterial;
 
@@ -88,11 +88,32 @@ pub(crate) fn activated(
 
 /// Takes an object out of use and destroys its bytes: Revoke, because an active object cannot be destroyed, then Destroy.
 pub(crate) fn dispose(session: &Session, identifier: &str) -> Result<Effect, strongroom_client::Error> {
-    match session.revoke(identifier, RevocationReasonCode::CessationOfOperation) {
-        Ok(Effect::NoSuchObject) => return Ok(Effect::NoSuchObject),
-        // Revoked already, or never activated: whether it can be destroyed is for the server to say.
-        Ok(Effect::Done) | Err(strongroom_client::Error::Refused { .. }) => {}
-        Err(error) => return Err(error),
+    match deactivate(session, identifier)? {
+        Effect::NoSuchObject => Ok(Effect::NoSuchObject),
+        Effect::Done => session.destroy(identifier),
     }
-    session.destroy(identifier)
+}
+
+/// The same, and the object's name is free again afterwards, even at servers that keep those of destroyed objects: it loses its name
+/// before it is destroyed.
+pub(crate) fn dispose_with_name(
+    session: &Session,
+    identifier: &str,
+) -> Result<Effect, strongroom_client::Error> {
+    if deactivate(session, identifier)? == Effect::NoSuchObject {
+        return Ok(Effect::NoSuchObject);
+    }
+    match session.delete_attribute(identifier, AttributeKind::Name) {
+        // A server that takes no name away may still free it with the object.
+        Ok(_) | Err(strongroom_client::Error::Refused { .. }) => session.destroy(identifier),
+        Err(error) => Err(error),
+    }
+}
+
+fn deactivate(session: &Session, identifier: &str) -> Result<Effect, strongroom_client::Error> {
+    match session.revoke(identifier, RevocationReasonCode::CessationOfOperation) {
+        // Revoked already, or never activated: whether it can be destroyed is for the server to say.
+        Err(strongroom_client::Error::Refused { .. }) => Ok(Effect::Done),
+        result => result,
+    }
 }
