@@ -6,6 +6,7 @@
 //!
 //! This crate is for tests only and must not depend on a crate of the product, so that each of them may
 //! dev-depend on it. It therefore talks to the product as its users do: through the command and the sockets.
+//! The one exception is [`other_maker`], which reads KMIP messages with `strongroom-kmip`.
 
 pub mod built;
 pub mod certificates;
@@ -13,6 +14,7 @@ pub mod disk;
 pub mod faults;
 pub mod folder;
 pub mod mariadb;
+pub mod other_maker;
 pub mod port;
 pub mod process;
 pub mod pykmip;

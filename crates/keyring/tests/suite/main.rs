@@ -3,6 +3,7 @@
 mod failover;
 mod faults;
 mod lost_answers;
+mod other_makers;
 mod service;
 mod versions;
 
