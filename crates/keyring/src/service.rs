@@ -21,8 +21,8 @@ impl<B: Backend + 'static> From<B> for Keyring {
 }
 
 impl Keyring {
-    /// Makes a key of `bytes` bytes. An AES key's bytes are drawn by the back end, so that they have been nowhere else; those of a
-    /// secret are drawn here.
+    /// Makes a key of `bytes` bytes. They are drawn by the back end; only where it has no generator for secrets, those of a secret are
+    /// drawn here.
     ///
     /// # Errors
     /// [`Error::Exists`] when there is a key of this name, which is then unchanged; [`Error::Length`].
@@ -31,7 +31,10 @@ impl Keyring {
         match kind {
             KeyKind::Aes => self.backend.create(name, bytes),
             KeyKind::Secret => {
-                let material = KeyMaterial::try_fill(bytes, rand::fill).map_err(|_| Error::Random)?;
+                let material = match self.backend.random(bytes)? {
+                    Some(drawn) => drawn,
+                    None => KeyMaterial::try_fill(bytes, rand::fill).map_err(|_| Error::Random)?,
+                };
                 self.backend.register(name, kind, &material)
             }
         }

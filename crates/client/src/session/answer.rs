@@ -47,6 +47,13 @@ pub enum AnswerFault {
         /// The most that are.
         limit: usize,
     },
+    /// Another number of random bytes than asked for.
+    RandomLength {
+        /// Bytes asked for.
+        asked: usize,
+        /// Bytes in the answer.
+        got: usize,
+    },
     /// A key has another length than it says.
     KeyLength {
         /// Cryptographic Length, in bits.
@@ -70,6 +77,9 @@ impl fmt::Display for AnswerFault {
                 write!(f, "object {asked:?} was asked for, and the answer is about {got:?}")
             }
             Self::TooMany { limit } => write!(f, "the answer goes on after {limit} objects"),
+            Self::RandomLength { asked, got } => {
+                write!(f, "{asked} random bytes were asked for, and {got} came")
+            }
             Self::KeyLength { declared_bits, bytes } => {
                 write!(f, "a key of {declared_bits} bits came with {bytes} bytes")
             }

@@ -25,15 +25,17 @@ use strongroom_kmip::attribute::{Attribute, AttributeKind, Attributes};
 use strongroom_kmip::message::RequestPayload;
 use strongroom_kmip::operation::{
     activate, add_attribute, create, delete_attribute, destroy, get, get_attributes, query, register, revoke,
+    rng_retrieve,
 };
 use strongroom_kmip::types::{ObjectType, QueryFunction, RevocationReasonCode};
 use strongroom_kmip::{ManagedObject, Operation, ProtocolVersion, ResponsePayload};
+use strongroom_secret::KeyMaterial;
 
 use crate::address::ServerAddress;
 use crate::connect::{self, TlsConfigError};
 use crate::endpoint_dir::Endpoint;
 use crate::error::Error;
-use answer::unexpected;
+use answer::{Answer, unexpected};
 use connection::Connection;
 
 pub use answer::AnswerFault;
@@ -241,6 +243,28 @@ impl Session {
         match answer.payload {
             ResponsePayload::DiscoverVersions(response) => Ok(response.versions),
             other => Err(unexpected(answer.server, Operation::DiscoverVersions, &other)),
+        }
+    }
+
+    /// RNG Retrieve (KMIP 1.4 §4.35): this many random bytes from the server's generator; `None` when the server or its version offers
+    /// none.
+    ///
+    /// # Errors
+    /// [`Error`]; [`Error::Answer`] when the bytes are not as many.
+    pub fn random(&self, bytes: usize) -> Result<Option<KeyMaterial>, Error> {
+        let data_length = i32::try_from(bytes).unwrap_or(i32::MAX);
+        match self.ask(Operation::RNGRetrieve, || rng_retrieve::Request { data_length }.into()) {
+            Ok(Answer { server, payload: ResponsePayload::RNGRetrieve(response) }) => {
+                let got = response.data.len();
+                if got == bytes {
+                    return Ok(Some(response.data));
+                }
+                let fault = AnswerFault::RandomLength { asked: bytes, got };
+                Err(Error::Answer { server, operation: Operation::RNGRetrieve, fault })
+            }
+            Ok(answer) => Err(unexpected(answer.server, Operation::RNGRetrieve, &answer.payload)),
+            Err(Error::Refused { .. } | Error::Request { .. }) => Ok(None),
+            Err(error) => Err(error),
         }
     }
 

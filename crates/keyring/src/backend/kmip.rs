@@ -161,6 +161,10 @@ impl Backend for Kmip {
         )
     }
 
+    fn random(&self, bytes: usize) -> Result<Option<KeyMaterial>, Error> {
+        Ok(self.session.random(bytes)?)
+    }
+
     fn register(&self, name: &KeyName, kind: KeyKind, material: &KeyMaterial) -> Result<(), Error> {
         match kind {
             KeyKind::Aes => self.make(

@@ -28,6 +28,15 @@ pub trait Backend: Send + Sync {
     /// [`Error::Exists`] when there is an object of this name, which is then unchanged.
     fn create(&self, name: &KeyName, bytes: usize) -> Result<(), Error>;
 
+    /// Random bytes from the back end's generator; `None` where it has none.
+    ///
+    /// # Errors
+    /// [`Error::BackEnd`].
+    fn random(&self, bytes: usize) -> Result<Option<KeyMaterial>, Error> {
+        let _ = bytes;
+        Ok(None)
+    }
+
     /// Keeps a key that was made elsewhere.
     ///
     /// # Errors

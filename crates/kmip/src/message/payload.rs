@@ -2,7 +2,7 @@
 
 use crate::operation::{
     activate, add_attribute, create, delete_attribute, destroy, discover_versions, get, get_attribute_list,
-    get_attributes, locate, modify_attribute, query, register, revoke,
+    get_attributes, locate, modify_attribute, query, register, revoke, rng_retrieve,
 };
 use crate::ttlv::{DecodeError, EncodeError, Item, RawStructure, Reader, Tag, Wire, Writer};
 use crate::types::Operation;
@@ -105,4 +105,5 @@ payloads! {
     Destroy(destroy): "Destroy.";
     Query(query): "Query.";
     DiscoverVersions(discover_versions): "Discover Versions.";
+    RNGRetrieve(rng_retrieve): "RNG Retrieve.";
 }

@@ -18,6 +18,7 @@ pub mod modify_attribute;
 pub mod query;
 pub mod register;
 pub mod revoke;
+pub mod rng_retrieve;
 
 use crate::ttlv::structure;
 use crate::types::ProtectionStorageMask;

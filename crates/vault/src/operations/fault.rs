@@ -73,6 +73,13 @@ pub(crate) enum Fault {
         /// Bits asked for.
         bits: u32,
     },
+    /// Caller: so many random bytes are not given at once.
+    RandomLength {
+        /// Bytes asked for.
+        asked: i32,
+        /// The most that are given.
+        most: usize,
+    },
     /// Caller: keys of this algorithm are not made here.
     AlgorithmUnsupported(CryptographicAlgorithm),
     /// Caller: the object given and what is said of it do not fit.
@@ -142,6 +149,7 @@ impl Fault {
             | Self::IndexGiven(_)
             | Self::NameTakenAtCreation
             | Self::LengthUnsupported { .. }
+            | Self::RandomLength { .. }
             | Self::AlgorithmUnsupported(_)
             | Self::ObjectInconsistent(_)
             | Self::NotKeepable(_)
@@ -237,6 +245,9 @@ impl fmt::Display for Fault {
             Self::LengthUnsupported { algorithm, bits } => {
                 write!(f, "{algorithm} keys of {bits} bits are not supported")
             }
+            Self::RandomLength { asked, most } => {
+                write!(f, "{asked} random bytes were asked for; ask for 1 to {most}")
+            }
             Self::AlgorithmUnsupported(algorithm) => {
                 write!(f, "{algorithm} is not a symmetric algorithm supported here")
             }
@@ -258,7 +269,7 @@ impl fmt::Display for Fault {
             Self::Undecodable(problem) => f.write_str(problem),
             Self::Contended => f.write_str("the object is being changed by others; try again"),
             Self::NotAuthenticated(problem) => f.write_str(problem),
-            Self::GeneratorFailed => f.write_str("the vault's random generator failed; no key was made"),
+            Self::GeneratorFailed => f.write_str("the vault's random generator failed; nothing was made"),
             Self::Vault(crate::Error::Store(StoreError { cause: StoreCause::DiskFull, .. })) => f.write_str(
                 "the vault's disk is full: nothing was changed; its administrator must free some space, and keys can be \
                  fetched meanwhile",
@@ -325,6 +336,7 @@ mod tests {
             (Fault::NameTakenAtCreation, R::InvalidField),
             (Fault::ObjectInconsistent("x"), R::InvalidField),
             (Fault::LengthUnsupported { algorithm: CryptographicAlgorithm::AES, bits: 1 }, R::InvalidField),
+            (Fault::RandomLength { asked: 0, most: 1 }, R::InvalidField),
             (Fault::AlgorithmUnsupported(CryptographicAlgorithm::RSA), R::InvalidField),
             (Fault::NotKeepable("x".to_owned()), R::InvalidField),
             (Fault::ApplicationDataMissing, R::ApplicationNamespaceNotSupported),

@@ -25,6 +25,7 @@ mod modify_attribute;
 mod query;
 mod register;
 mod revoke;
+mod rng_retrieve;
 #[cfg(test)]
 mod tests;
 
@@ -47,7 +48,7 @@ pub(crate) const VERSIONS: [ProtocolVersion; 5] = [
 ];
 
 /// The operations this server performs.
-const OFFERED: [Operation; 14] = [
+const OFFERED: [Operation; 15] = [
     Operation::Create,
     Operation::Register,
     Operation::Locate,
@@ -62,6 +63,7 @@ const OFFERED: [Operation; 14] = [
     Operation::Destroy,
     Operation::Query,
     Operation::DiscoverVersions,
+    Operation::RNGRetrieve,
 ];
 
 /// The objects this server keeps.
@@ -153,6 +155,7 @@ async fn perform(context: &Context<'_>, payload: RequestPayload) -> Result<Done,
         RequestPayload::Destroy(request) => destroy::destroy(context, request).await,
         RequestPayload::Query(request) => query::query(context, &request),
         RequestPayload::DiscoverVersions(request) => Ok(discover_versions::discover_versions(&request)),
+        RequestPayload::RNGRetrieve(request) => rng_retrieve::rng_retrieve(&request),
         RequestPayload::Unknown { operation, .. } => Err(Fault::OperationUnsupported(operation)),
     }
 }
@@ -174,6 +177,7 @@ fn named_object(payload: &RequestPayload) -> Option<&str> {
         | RequestPayload::Locate(_)
         | RequestPayload::Query(_)
         | RequestPayload::DiscoverVersions(_)
+        | RequestPayload::RNGRetrieve(_)
         | RequestPayload::Unknown { .. } => None,
     }
 }

@@ -3,13 +3,13 @@
 use strongroom_kmip::attribute::{Attribute, AttributeKind};
 use strongroom_kmip::message::Failure;
 use strongroom_kmip::object::{KeyBlock, KeyBytes, KeyValue};
-use strongroom_kmip::operation::{create, get, register};
+use strongroom_kmip::operation::{create, get, register, rng_retrieve};
 use strongroom_kmip::ttlv::RawStructure;
 use strongroom_kmip::types::{
     CryptographicAlgorithm, HashingAlgorithm, KeyFormatType, ObjectType, OpaqueDataType, ResultReason,
     SecretDataType, UsageMask,
 };
-use strongroom_kmip::{ManagedObject as KmipObject, ResponsePayload};
+use strongroom_kmip::{ManagedObject as KmipObject, ProtocolVersion, RequestMessage, ResponsePayload};
 use strongroom_secret::KeyMaterial;
 
 use crate::session::harness::{Bench, Client, name};
@@ -161,7 +161,7 @@ async fn algorithm_and_length_may_stand_in_the_key_or_beside_it() {
 async fn secrets_and_opaque_objects_come_back_as_they_were() {
     let bench = Bench::new();
     let mut client = bench.endpoint("db1").await;
-    client.version = strongroom_kmip::ProtocolVersion::V1_0;
+    client.version = ProtocolVersion::V1_0;
     let mask = Attribute::CryptographicUsageMask(UsageMask::NONE);
     let id = register(&mut client, secret(KeyFormatType::Opaque, &[3; 96]), [mask]).await.unwrap();
     assert_eq!(get(&mut client, &id, None).await.unwrap(), secret(KeyFormatType::Opaque, &[3; 96]));
@@ -228,6 +228,28 @@ async fn the_server_sets_what_it_must() {
     );
     assert_eq!(attributes.object_type(), Some(ObjectType::SymmetricKey));
     assert!(attributes.initial_date().is_some() && attributes.last_change_date().is_some());
+}
+
+#[tokio::test]
+async fn random_bytes_come_in_the_length_asked_for() {
+    let bench = Bench::new();
+    let mut client = bench.endpoint("db1").await;
+    let mut drawn = Vec::new();
+    for _ in 0..2 {
+        let answer = client.ask(rng_retrieve::Request { data_length: 48 }).await.unwrap();
+        let ResponsePayload::RNGRetrieve(response) = answer else { panic!("{answer:?}") };
+        assert_eq!(response.data.len(), 48);
+        drawn.push(response.data);
+    }
+    assert!(drawn[0] != drawn[1]);
+    for data_length in [0, -1, i32::MAX] {
+        let refused = client.ask(rng_retrieve::Request { data_length }).await.unwrap_err();
+        assert_eq!(refused.reason, ResultReason::InvalidField);
+    }
+    client.version = ProtocolVersion::V1_1;
+    assert!(
+        RequestMessage::single(client.version, rng_retrieve::Request { data_length: 1 }).encode().is_err()
+    );
 }
 
 #[tokio::test]
