@@ -19,6 +19,7 @@ pub mod port;
 pub mod process;
 pub mod pykmip;
 pub mod skip;
+pub mod sql;
 pub mod vault;
 
 pub use built::plugin;

@@ -6,7 +6,9 @@ mod server;
 mod unpacked;
 
 pub use installation::{Installation, Series, installation};
-pub use server::{Options, Row, Server, StartError};
+pub use server::{Options, Server};
+
+pub use crate::sql::{Row, StartError};
 
 /// What is missing where there is no server.
 const WHAT: &str = "MariaDB";

@@ -1,6 +1,5 @@
 //! Starting, asking, stopping and killing one server.
 
-use std::fmt;
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -8,20 +7,18 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use mysql::prelude::Queryable;
-use mysql::{Conn, OptsBuilder, Value};
+use mysql::{Conn, OptsBuilder};
 
 use super::{Installation, Series, WHAT, installation};
 use crate::Unavailable;
 use crate::folder::{self, Scratch};
 use crate::process::{Launch, Process, wait_until};
+use crate::sql::{self, Row, StartError};
 
 const START_LIMIT: Duration = Duration::from_secs(60);
 const STOP_LIMIT: Duration = Duration::from_secs(60);
 // Linux keeps a Unix socket's path in 108 bytes with its final NUL.
 const SOCKET_PATH_BYTES_MAX: usize = 107;
-
-/// One row, every value as text (`None` is NULL).
-pub type Row = Vec<Option<String>>;
 
 /// What a server is started with beyond its data directory and socket.
 #[derive(Debug, Clone, Default)]
@@ -60,23 +57,6 @@ impl Options {
         self
     }
 }
-
-/// The server ended, or did not answer in time. The log says why.
-#[derive(Debug)]
-pub struct StartError {
-    /// What was seen from outside.
-    pub what: String,
-    /// The whole error log of this server so far.
-    pub log: String,
-}
-
-impl fmt::Display for StartError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}; its error log:\n{}", self.what, self.log)
-    }
-}
-
-impl std::error::Error for StartError {}
 
 /// A running (or stopped, or killed) server with its files. Dropping it kills it and removes the files.
 pub struct Server {
@@ -224,7 +204,7 @@ impl Server {
         let rows: Vec<mysql::Row> = connection.query(statement)?;
         // Kept only after an answer without an error, so that a lost one is opened anew.
         self.connection = Some(connection);
-        Ok(rows.into_iter().map(|row| row.unwrap().into_iter().map(text).collect()).collect())
+        Ok(sql::rows(rows))
     }
 
     /// Runs one statement that must succeed.
@@ -334,15 +314,6 @@ fn base_args(installation: &Installation, data: &Path) -> Vec<String> {
         args.push("--user=root".to_owned());
     }
     args
-}
-
-fn text(value: Value) -> Option<String> {
-    match value {
-        Value::NULL => None,
-        Value::Bytes(bytes) => Some(String::from_utf8_lossy(&bytes).into_owned()),
-        // The text protocol sends everything else as bytes too.
-        other => Some(other.as_sql(true)),
-    }
 }
 
 /// A data directory with the system tables only, made once for each server version and copied for each test. The
