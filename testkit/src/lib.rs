@@ -1,4 +1,4 @@
-//! Real servers for tests: the `strongroom` vault, PyKMIP, MariaDB.
+//! Real servers for tests: the `strongroom` vault, PyKMIP, MariaDB, MySQL.
 //!
 //! A test asks for a server and gets a running one, or an [`Unavailable`] that says why this machine cannot have
 //! it. [`need!`] turns that into a loud skip, which `./test` lists at its end and which fails in CI. Whatever has to
@@ -14,6 +14,7 @@ pub mod disk;
 pub mod faults;
 pub mod folder;
 pub mod mariadb;
+pub mod mysql;
 pub mod other_maker;
 pub mod port;
 pub mod process;

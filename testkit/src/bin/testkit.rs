@@ -3,7 +3,7 @@
 
 use std::process::ExitCode;
 
-use strongroom_testkit::{Unavailable, mariadb, pykmip, skip};
+use strongroom_testkit::{Unavailable, mariadb, mysql, pykmip, skip};
 
 fn main() -> ExitCode {
     if std::env::args().skip(1).ne(["prepare".to_owned()]) {
@@ -18,6 +18,8 @@ fn main() -> ExitCode {
         .collect();
     // The first one is mostly of one of the series.
     servers.dedup();
+    servers
+        .push(mysql::installation().map(|found| format!("{} ({})", found.version, found.program.display())));
     servers
         .push(pykmip::installation().map(|found| format!("{} ({})", found.version, found.python.display())));
     let mut missing = false;

@@ -1,0 +1,12 @@
+//! A private `mysqld`: its own data directory, plugin folder, manifest and Unix socket, and no network unless asked for.
+
+mod debian;
+mod install;
+mod options;
+mod server;
+mod template;
+
+pub use crate::sql::{Row, StartError};
+pub use install::{Installation, installation};
+pub use options::Options;
+pub use server::Server;

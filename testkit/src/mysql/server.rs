@@ -1,0 +1,400 @@
+//! Starting, asking, stopping and killing one server.
+
+use std::fs;
+use std::io;
+use std::net::SocketAddr;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use ::mysql::prelude::Queryable;
+use ::mysql::{Conn, OptsBuilder};
+
+use super::install::WHAT;
+use super::template::{base_args, template};
+use super::{Installation, Options, installation};
+use crate::Unavailable;
+use crate::folder::{self, Scratch};
+use crate::port::Port;
+use crate::process::{Launch, Process, wait_until};
+use crate::sql::{self, Row, StartError};
+
+const START_LIMIT: Duration = Duration::from_secs(90);
+const STOP_LIMIT: Duration = Duration::from_secs(90);
+// Linux keeps a Unix socket's path in 108 bytes with its final NUL.
+const SOCKET_PATH_BYTES_MAX: usize = 107;
+
+/// A running (or stopped, or killed) server with its files. Dropping it kills it and removes the files.
+///
+/// ```text
+/// <scratch>/bin/mysqld        a hard link of the program, so that its manifest is this server's alone
+/// <scratch>/bin/mysqld.my     the global manifest
+/// <scratch>/plugins/          links to the stock libraries, copies of those under test, component configurations
+/// <scratch>/data/             the data directory
+/// ```
+pub struct Server {
+    process: Option<Process>,
+    installation: Installation,
+    options: Options,
+    socket: PathBuf,
+    port: Option<Port>,
+    connection: Option<Conn>,
+    // Dropped last: the process must be gone before its files are.
+    scratch: Scratch,
+    _short: Option<tempfile::TempDir>,
+}
+
+impl Server {
+    /// A new server on a fresh data directory.
+    ///
+    /// # Errors
+    /// Only when there is no server for this machine.
+    ///
+    /// # Panics
+    /// With the error log, when it does not start: use [`Server::prepare`] and [`Server::restart`] for a start that is
+    /// expected to fail.
+    pub fn start(options: Options) -> Result<Self, Unavailable> {
+        let mut server = Self::prepare(options)?;
+        if let Err(error) = server.restart() {
+            panic!("mysqld did not start: {error}");
+        }
+        Ok(server)
+    }
+
+    /// A server on a fresh data directory, not started yet.
+    ///
+    /// # Errors
+    /// Only when there is no server for this machine.
+    pub fn prepare(options: Options) -> Result<Self, Unavailable> {
+        let installation = installation()?;
+        let template = template(&installation)?;
+        let disk = |what: &str, error: io::Error| Unavailable::new(WHAT, format!("{what}: {error}"));
+        let scratch = Scratch::new("mysql");
+        folder::copy_tree(&template, &scratch.path().join("data"))
+            .map_err(|error| disk("a data directory cannot be copied", error))?;
+        own_program(&installation, &scratch.path().join("bin"))
+            .map_err(|error| disk("the program cannot be linked", error))?;
+        link_plugins(&installation.plugins, &scratch.path().join("plugins"))
+            .map_err(|error| disk("the stock plugins cannot be linked", error))?;
+        let mut socket = scratch.path().join("sock");
+        let mut short = None;
+        if socket.as_os_str().len() > SOCKET_PATH_BYTES_MAX {
+            let made = tempfile::Builder::new().prefix("strongroom-").tempdir();
+            let made = made.map_err(|error| disk("no temporary folder", error))?;
+            socket = made.path().join("sock");
+            short = Some(made);
+        }
+        let port = options.tcp.then(Port::reserve);
+        Ok(Self {
+            process: None,
+            installation,
+            options,
+            socket,
+            port,
+            connection: None,
+            scratch,
+            _short: short,
+        })
+    }
+
+    /// The options, for the next [`Server::restart`]. A component's configuration can be changed under a running server
+    /// with [`Server::configure`].
+    pub fn options_mut(&mut self) -> &mut Options {
+        &mut self.options
+    }
+
+    /// Stops the server if it runs, writes its manifest, libraries and component configurations, starts it and waits until
+    /// it answers SQL.
+    ///
+    /// # Errors
+    /// When it ends instead or does not answer within 90 seconds; it is not running then.
+    ///
+    /// # Panics
+    /// When the files cannot be written.
+    pub fn restart(&mut self) -> Result<(), StartError> {
+        self.stop();
+        self.write_files();
+        let fail = |what: String, log: String| Err(StartError { what, log });
+        let mut process = match self.launch().start() {
+            Ok(process) => process,
+            Err(error) => return fail(format!("mysqld cannot be run: {error}"), String::new()),
+        };
+        let answer = wait_until(START_LIMIT, || {
+            if let Some(status) = process.ended() {
+                return Some(Err(format!("mysqld ended ({status})")));
+            }
+            self.connect().ok().map(Ok)
+        });
+        match answer {
+            Some(Ok(connection)) => {
+                self.connection = Some(connection);
+                self.process = Some(process);
+                Ok(())
+            }
+            Some(Err(what)) => fail(what, self.log()),
+            None => {
+                drop(process);
+                fail(format!("mysqld did not answer within {} s", START_LIMIT.as_secs()), self.log())
+            }
+        }
+    }
+
+    fn write_files(&self) {
+        // Without components, a manifest that a test or the program under test has put there stays.
+        if !self.options.components.is_empty() {
+            let list: Vec<String> =
+                self.options.components.iter().map(|name| format!("file://{name}")).collect();
+            write(&self.manifest(), &format!("{{\"components\": \"{}\"}}\n", list.join(",")));
+        }
+        for (name, text) in &self.options.configurations {
+            self.configure(name, text);
+        }
+        for file in &self.options.libraries {
+            let to = self.plugin_dir().join(file.file_name().unwrap_or_default());
+            // A library that the server has mapped must not be written into.
+            let _ = fs::remove_file(&to);
+            if let Err(error) = fs::copy(file, &to) {
+                panic!("{} cannot be copied to {}: {error}", file.display(), to.display());
+            }
+        }
+    }
+
+    /// Writes `<component>.cnf` into the plugin folder, also while the server runs.
+    ///
+    /// # Panics
+    /// When it cannot be written.
+    pub fn configure(&self, component: &str, text: &str) {
+        write(&self.plugin_dir().join(format!("{component}.cnf")), text);
+    }
+
+    fn launch(&self) -> Launch {
+        let words = self.installation.words(&self.program());
+        let mut launch = Launch::new(&words[0], self.log_path())
+            .args(&words[1..])
+            // First, or the machine's own configuration would be read.
+            .arg("--no-defaults")
+            .args(base_args(&self.installation, &self.data()))
+            .arg(format!("--socket={}", self.socket.display()))
+            .arg(format!("--pid-file={}", self.scratch.path().join("pid").display()))
+            .arg(format!("--log-error={}", self.log_path().display()))
+            .arg(format!("--tmpdir={}", self.scratch.path().display()))
+            .arg(format!("--plugin-dir={}", self.plugin_dir().display()))
+            .arg("--mysqlx=OFF")
+            // Enough for tests, and small enough for several servers at once.
+            .arg("--innodb-buffer-pool-size=32M")
+            .arg("--innodb-redo-log-capacity=8M")
+            .arg("--innodb-log-buffer-size=4M")
+            .arg("--table-open-cache=256")
+            .arg("--table-definition-cache=400")
+            .arg("--max-connections=100")
+            .arg("--skip-log-bin");
+        launch = match &self.port {
+            Some(port) => launch.arg(format!("--port={}", port.number())).arg("--bind-address=127.0.0.1"),
+            None => launch.arg("--skip-networking"),
+        };
+        for (name, value) in &self.options.env {
+            launch = launch.env(name, value);
+        }
+        launch.args(&self.options.args)
+    }
+
+    fn connect(&self) -> Result<Conn, ::mysql::Error> {
+        self.connect_as("root")
+    }
+
+    fn connect_as(&self, user: &str) -> Result<Conn, ::mysql::Error> {
+        let options = OptsBuilder::new()
+            .socket(Some(self.socket.to_string_lossy()))
+            .user(Some(user))
+            .prefer_socket(true)
+            .read_timeout(Some(Duration::from_secs(120)))
+            .write_timeout(Some(Duration::from_secs(120)));
+        Conn::new(options)
+    }
+
+    /// Another connection, for work in parallel or as another user (who must have no password).
+    ///
+    /// # Errors
+    /// The driver's, when the server does not take it.
+    pub fn connection(&self, user: &str) -> Result<Conn, ::mysql::Error> {
+        self.connect_as(user)
+    }
+
+    /// Runs one statement and returns its rows.
+    ///
+    /// # Errors
+    /// The server's answer (`mysql::Error::MySqlError` with its code), or the lost connection.
+    pub fn try_sql(&mut self, statement: &str) -> Result<Vec<Row>, ::mysql::Error> {
+        let mut connection = match self.connection.take() {
+            Some(connection) => connection,
+            None => self.connect()?,
+        };
+        let answer: Result<Vec<::mysql::Row>, _> = connection.query(statement);
+        // Kept after the server's own errors, because a session has state; a lost connection is opened anew.
+        if matches!(answer, Ok(_) | Err(::mysql::Error::MySqlError(_))) {
+            self.connection = Some(connection);
+        }
+        Ok(sql::rows(answer?))
+    }
+
+    /// Runs one statement that must succeed.
+    ///
+    /// # Panics
+    /// With the statement, the answer and the error log.
+    pub fn sql(&mut self, statement: &str) -> Vec<Row> {
+        match self.try_sql(statement) {
+            Ok(rows) => rows,
+            Err(error) => panic!("{statement}\nfailed: {error}\n{}", self.log()),
+        }
+    }
+
+    /// Runs one statement that must fail, and returns the server's code and text.
+    ///
+    /// # Panics
+    /// When it succeeds, or when the connection is lost.
+    pub fn sql_error(&mut self, statement: &str) -> (u16, String) {
+        match self.try_sql(statement) {
+            Err(::mysql::Error::MySqlError(error)) => (error.code, error.message),
+            other => panic!("{statement}\nshould have been refused, but: {other:?}\n{}", self.log()),
+        }
+    }
+
+    /// The first column of the only row of a statement that must succeed; NULL is the empty text.
+    ///
+    /// # Panics
+    /// When the statement fails or has no row.
+    pub fn value(&mut self, statement: &str) -> String {
+        let rows = self.sql(statement);
+        match rows.first().and_then(|row| row.first()) {
+            Some(value) => value.clone().unwrap_or_default(),
+            None => panic!("{statement}\nhas no row"),
+        }
+    }
+
+    /// Its server uuid.
+    ///
+    /// # Panics
+    /// When it does not answer.
+    pub fn uuid(&mut self) -> String {
+        self.value("SELECT @@server_uuid")
+    }
+
+    /// Shuts it down in order (SIGTERM), writing everything to disk.
+    ///
+    /// # Panics
+    /// When it is still running after 90 seconds.
+    pub fn stop(&mut self) {
+        self.connection = None;
+        if let Some(mut process) = self.process.take()
+            && process.terminate(STOP_LIMIT).is_none()
+        {
+            panic!("mysqld did not stop within {} s\n{}", STOP_LIMIT.as_secs(), self.log());
+        }
+    }
+
+    /// Kills it at once (SIGKILL), as a crash would.
+    pub fn kill9(&mut self) {
+        self.connection = None;
+        self.process = None;
+    }
+
+    /// True while it runs.
+    pub fn is_running(&mut self) -> bool {
+        self.process.as_mut().is_some_and(|process| process.ended().is_none())
+    }
+
+    /// The server's process, while it runs.
+    pub fn process(&mut self) -> Option<&mut Process> {
+        self.process.as_mut()
+    }
+
+    /// Its data directory.
+    #[must_use]
+    pub fn data(&self) -> PathBuf {
+        self.scratch.path().join("data")
+    }
+
+    /// Its own plugin folder.
+    #[must_use]
+    pub fn plugin_dir(&self) -> PathBuf {
+        self.scratch.path().join("plugins")
+    }
+
+    /// Its own program, beside which the global manifest lies.
+    #[must_use]
+    pub fn program(&self) -> PathBuf {
+        self.scratch.path().join("bin/mysqld")
+    }
+
+    /// Its global manifest.
+    #[must_use]
+    pub fn manifest(&self) -> PathBuf {
+        self.scratch.path().join("bin/mysqld.my")
+    }
+
+    /// Its socket.
+    #[must_use]
+    pub fn socket(&self) -> &Path {
+        &self.socket
+    }
+
+    /// Where it listens, with [`Options::tcp`].
+    #[must_use]
+    pub fn address(&self) -> Option<SocketAddr> {
+        self.port.as_ref().map(Port::address)
+    }
+
+    /// What it runs from.
+    #[must_use]
+    pub fn installation(&self) -> &Installation {
+        &self.installation
+    }
+
+    fn log_path(&self) -> PathBuf {
+        // The server would add `.err` to a name without an extension.
+        self.scratch.path().join("error.log")
+    }
+
+    /// The error log of all its starts.
+    #[must_use]
+    pub fn log(&self) -> String {
+        fs::read(self.log_path())
+            .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+            .unwrap_or_default()
+    }
+
+    /// Waits until the error log holds `text`; false after `limit`.
+    #[must_use]
+    pub fn log_says(&self, text: &str, limit: Duration) -> bool {
+        wait_until(limit, || self.log().contains(text).then_some(())).is_some()
+    }
+
+    /// True when any file of the data directory holds these bytes. Stop the server first, or it may still
+    /// hold the pages in memory.
+    #[must_use]
+    pub fn files_contain(&self, bytes: &[u8]) -> bool {
+        folder::holds_bytes(&self.data(), bytes)
+    }
+}
+
+/// A program of this server's own, because mysqld looks for its manifest beside itself, through symbolic links.
+fn own_program(installation: &Installation, folder: &Path) -> io::Result<()> {
+    fs::create_dir_all(folder)?;
+    let to = folder.join("mysqld");
+    fs::hard_link(&installation.program, &to).or_else(|_| fs::copy(&installation.program, &to).map(|_| ()))
+}
+
+fn link_plugins(stock: &Path, folder: &Path) -> io::Result<()> {
+    fs::create_dir_all(folder)?;
+    for entry in fs::read_dir(stock)? {
+        let entry = entry?;
+        symlink(entry.path(), folder.join(entry.file_name()))?;
+    }
+    Ok(())
+}
+
+fn write(path: &Path, text: &str) {
+    if let Err(error) = fs::write(path, text) {
+        panic!("{} cannot be written: {error}", path.display());
+    }
+}
