@@ -146,10 +146,13 @@ impl Codec {
             return Err(Fault::Type { found });
         }
         // The system tablespace keeps a log sequence number there, in the first page of each of its files.
-        if self.space_id != 0 && found != PageType::SPATIAL_INDEX && !is_zero(&page[FLUSH_LSN..SPACE_ID]) {
-            return Err(Fault::HeaderNotZero);
-        }
-        Ok(())
+        let used = self.space_id == 0 || found == PageType::SPATIAL_INDEX;
+        // Percona Server leaves the encrypted type behind in a page that it decrypted.
+        let left = PageType(header::u16_at(page, ORIGINAL_TYPE)) == PageType::ENCRYPTED;
+        let zero = is_zero(&page[FLUSH_LSN..ORIGINAL_TYPE])
+            && (left || is_zero(&page[ORIGINAL_TYPE..ORIGINAL_TYPE + 2]))
+            && is_zero(&page[ORIGINAL_TYPE + 2..SPACE_ID]);
+        if used || zero { Ok(()) } else { Err(Fault::HeaderNotZero) }
     }
 }
 

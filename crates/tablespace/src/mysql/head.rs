@@ -3,24 +3,21 @@
 //! | at | bytes | meaning |
 //! |---|---|---|
 //! | 54 | 4 | flags: bit 13 says encrypted |
-//! | e | up to 119 | encryption information; zero in a plain tablespace |
+//! | e | up to 115 | encryption information; zero in a plain tablespace |
 //! | e + 115 | 4 | version of the serialised dictionary information |
 //! | e + 119 | 4 | its root page |
 //! | e + 123 | 1 | operation that was interrupted: 1 encrypting, 2 decrypting, 0 none |
 //! | e + 124 | 4 | last page that it has done |
 //!
-//! where e is [`Geometry::encryption_offset`]. Only MySQL 5.7 uses more than 111 bytes for the information, and it has nothing
-//! behind it.
+//! where e is [`Geometry::encryption_offset`]. What stands behind the information was added by MySQL 8.0.
 
 use std::ops::Range;
 
 use super::flags;
-use super::information::{Encryption, Information, InformationFault, Progress};
+use super::information::{Encryption, INFORMATION_BYTES_MAX, Information, InformationFault, Progress};
 use crate::page::header::{self, FSP_FLAGS};
 use crate::page::{Algorithm, Geometry, checksum};
 
-/// Bytes reserved for encryption information since MySQL 8.0 (`Encryption::INFO_MAX_SIZE`).
-const INFORMATION_BYTES_RESERVED: usize = 115;
 /// Where the progress of an interrupted operation is, behind the start of the encryption information.
 const PROGRESS: usize = 123;
 const PROGRESS_BYTES: usize = 5;
@@ -76,11 +73,7 @@ pub fn set_plain(geometry: Geometry, head: &mut [u8], algorithm: Algorithm) {
     let flags = header::u32_at(head, FSP_FLAGS) & !flags::ENCRYPTED;
     header::put(head, FSP_FLAGS, &flags.to_be_bytes());
     let at = geometry.encryption_offset();
-    let used = match Information::parse(&head[at..]) {
-        Ok(Some(information)) => information.to_bytes().len(),
-        _ => 0,
-    };
-    head[at..at + used.max(INFORMATION_BYTES_RESERVED)].fill(0);
+    head[at..at + INFORMATION_BYTES_MAX].fill(0);
     clear_progress(geometry, head, algorithm);
 }
 

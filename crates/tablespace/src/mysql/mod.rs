@@ -2,17 +2,27 @@
 //!
 //! | module | what it holds |
 //! |---|---|
-//! | [`flags`] | what page 0 says about sizes and encryption |
+//! | [`flags`] | what the flags of a tablespace say about sizes and encryption |
+//! | [`head`] | page 0, and changing what it says about encryption |
 //! | [`information`] | the wrapped tablespace key |
+//! | [`key`] | the key itself |
 //! | [`codec`] | pages, encrypted and decrypted |
 //! | [`compression`] | transparent page compression |
+//! | [`transfer`] | `.cfp` files, with which a tablespace moves to another server |
+//! | [`redo`] | redo log files |
+//! | [`binlog`] | binary and relay logs |
+//! | [`doublewrite`] | the doublewrite buffer |
 
+pub mod binlog;
 pub mod codec;
 pub mod compression;
+pub mod doublewrite;
 pub mod flags;
 pub mod head;
 pub mod information;
 pub mod key;
+pub mod redo;
+pub mod transfer;
 
 pub use codec::Codec;
 pub use information::{
