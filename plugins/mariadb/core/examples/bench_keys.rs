@@ -102,7 +102,7 @@ unsafe extern "C" fn init(_plugin: *mut c_void) -> c_int {
         let path = unsafe { text::from_c(FILE.load(Ordering::Relaxed)) }.unwrap_or_default().into_owned();
         let algorithm = Algorithm::from_number(ALGORITHM.load(Ordering::Relaxed));
         let interval = Duration::from_secs(INTERVAL.load(Ordering::Relaxed).into());
-        match served::begin(LOG, Box::new(File(path)), algorithm, Some(interval)) {
+        match served::begin(LOG, Box::new(File(path)), None, algorithm, Some(interval)) {
             Ok(()) => 0,
             Err(error) => {
                 LOG.error(&error.to_string());

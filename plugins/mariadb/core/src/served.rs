@@ -15,7 +15,7 @@ use strongroom_plugin_abi::pointers;
 
 use crate::crypt::{self, Algorithm};
 use crate::keys::service::{Reloaded, StartError, not_refreshed};
-use crate::keys::{KeyService, Refresher};
+use crate::keys::{KeyCache, KeyService, Refresher};
 use crate::layout::{
     ENCRYPTION_INTERFACE_VERSION, Encryption, KEY_BUFFER_TOO_SMALL, KEY_VERSION_INVALID, ServerOwned,
 };
@@ -62,7 +62,7 @@ impl std::fmt::Display for BeginError {
 
 impl std::error::Error for BeginError {}
 
-/// Loads every key and begins to serve. With an interval there is a thread that refreshes the keys; an interval of zero
+/// Loads every key and begins to serve; `cache` helps while every key server is away. With an interval there is a thread that refreshes the keys; an interval of zero
 /// makes it wait until [`set_refresh_interval`] names another.
 ///
 /// # Errors
@@ -70,10 +70,11 @@ impl std::error::Error for BeginError {}
 pub fn begin(
     log: Log,
     source: Box<dyn VersionedKeys>,
+    cache: Option<KeyCache>,
     algorithm: Algorithm,
     refresh_interval: Option<Duration>,
 ) -> Result<(), BeginError> {
-    let service = Arc::new(KeyService::start(log, source).map_err(BeginError::Start)?);
+    let service = Arc::new(KeyService::start(log, source, cache).map_err(BeginError::Start)?);
     let keys = service.snapshot();
     let refresher = refresh_interval
         .map(|interval| Refresher::start(Arc::clone(&service), interval))
@@ -123,6 +124,13 @@ pub fn reload_for_statement() -> bool {
 /// wakes them.
 const WAKE_INNODB: &str = "InnoDB re-encrypts old pages when it next writes some; to make an idle server begin: \
      SET GLOBAL innodb_encryption_rotate_key_age = @@GLOBAL.innodb_encryption_rotate_key_age";
+
+/// To be called by what only the server loads, and not mariadb-backup: from now on this process keeps the cache.
+pub fn keep_cache() {
+    if let Some(service) = service() {
+        service.keep_cache();
+    }
+}
 
 /// Changes the time between refreshes.
 pub fn set_refresh_interval(interval: Duration) {
@@ -191,7 +199,7 @@ mod tests {
 
     fn begin_with(keys: &[(u32, u32, u8)]) -> Result<(), BeginError> {
         let source = Box::new(Backend(Bench::with(keys)));
-        begin(Log { plugin: "test" }, source, Algorithm::AesCbc, Some(Duration::ZERO))
+        begin(Log { plugin: "test" }, source, None, Algorithm::AesCbc, Some(Duration::ZERO))
     }
 
     /// One test, because the service is one per process.

@@ -6,7 +6,7 @@ use strongroom_keyring::versions::KeySet;
 use strongroom_plugin_abi::boundary::guard;
 use strongroom_plugin_abi::{pointers, text};
 
-use crate::keys::KeyService;
+use crate::keys::{KeyCache, KeyService};
 use crate::layout::{ShowType, ShowVariable};
 use crate::served;
 
@@ -68,6 +68,38 @@ pub unsafe extern "C" fn last_refresh(
 ) -> c_int {
     // SAFETY: passed on.
     unsafe { words(out, buffer, |service| service.health().0) }
+}
+
+/// How the sealed cache does: `OFF`, `OK`, `in use`, or why it is not written.
+///
+/// # Safety
+/// As [`keys`].
+pub unsafe extern "C" fn cache(
+    _thd: *mut c_void,
+    out: *mut ShowVariable,
+    buffer: *mut c_void,
+    _status: *mut c_void,
+    _scope: c_int,
+) -> c_int {
+    let outcome = |service: &KeyService| service.cache().map_or_else(|| "OFF".to_owned(), KeyCache::outcome);
+    // SAFETY: passed on.
+    unsafe { words(out, buffer, outcome) }
+}
+
+/// Seconds since the sealed cache was written; 0 where there is none.
+///
+/// # Safety
+/// As [`keys`].
+pub unsafe extern "C" fn cache_age(
+    _thd: *mut c_void,
+    out: *mut ShowVariable,
+    buffer: *mut c_void,
+    _status: *mut c_void,
+    _scope: c_int,
+) -> c_int {
+    let age = |service: &KeyService| service.cache().and_then(KeyCache::age).map_or(0, |age| age.as_secs());
+    // SAFETY: passed on.
+    unsafe { number(out, buffer, age) }
 }
 
 /// # Safety

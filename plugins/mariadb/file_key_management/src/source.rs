@@ -30,7 +30,7 @@ static FILE: Mutex<Option<Arc<KeyFile>>> = Mutex::new(None);
 pub(crate) fn begin(log: Log, configuration: Configuration) -> bool {
     let Configuration { location, file_key, derivation, algorithm } = configuration;
     let file = Arc::new(KeyFile::new(location, file_key, derivation));
-    match served::begin(log, Box::new(Arc::clone(&file)), algorithm, None) {
+    match served::begin(log, Box::new(Arc::clone(&file)), None, algorithm, None) {
         Ok(()) => {
             *slot() = Some(file);
             true

@@ -21,11 +21,13 @@ use strongroom_plugin_abi::boundary::guard;
 const LOG: Log = Log { plugin: "kmip_key_management" };
 const TABLE: &CStr = c"KMIP_KEY_MANAGEMENT_KEYS";
 
-static STATUS: ServerOwned<[ShowVariable; 5]> = ServerOwned::new([
+static STATUS: ServerOwned<[ShowVariable; 7]> = ServerOwned::new([
     ShowVariable::function(c"kmip_key_management_keys", status::keys),
     ShowVariable::function(c"kmip_key_management_versions", status::versions),
     ShowVariable::function(c"kmip_key_management_last_refresh", status::last_refresh),
     ShowVariable::function(c"kmip_key_management_seconds_since_contact", status::seconds_since_contact),
+    ShowVariable::function(c"kmip_key_management_cache", status::cache),
+    ShowVariable::function(c"kmip_key_management_cache_age", status::cache_age),
     ShowVariable::END,
 ]);
 

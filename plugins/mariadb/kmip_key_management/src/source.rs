@@ -7,8 +7,12 @@ use std::time::Duration;
 use strongroom_client::connect::{Resolution, TlsConfigError};
 use strongroom_client::endpoint_dir::EndpointDirError;
 use strongroom_client::{Endpoint, Options, Session};
+use strongroom_keyring::cache::SealedCache;
+use strongroom_keyring::cache::format::Identity;
+use strongroom_keyring::key_file::Location;
 use strongroom_keyring::versions::KmipVersions;
 use strongroom_mariadb_core::crypt::Algorithm;
+use strongroom_mariadb_core::keys::KeyCache;
 use strongroom_mariadb_core::served::{self, BeginError};
 use strongroom_mariadb_core::server::Log;
 
@@ -28,6 +32,12 @@ pub(crate) struct Configuration {
     pub(crate) refresh_interval: Duration,
     /// Time for one server.
     pub(crate) timeout: Duration,
+    /// The sealed cache; empty for none.
+    pub(crate) cache_file: PathBuf,
+    /// What seals it; `None` when it was not set.
+    pub(crate) cache_seal_key: Option<Location>,
+    /// How old it may be.
+    pub(crate) cache_max_age: Duration,
 }
 
 /// Why the plugin does not start.
@@ -39,6 +49,10 @@ pub(crate) enum StartError {
     RelativeConfDir(PathBuf),
     /// `key_prefix` is empty.
     NoKeyPrefix,
+    /// `cache_file` is not an absolute path.
+    RelativeCacheFile(PathBuf),
+    /// `cache_file` is set, and `cache_seal_key` is not, or is a relative path.
+    NoSealKey,
     /// The endpoint directory cannot be used.
     Endpoint(EndpointDirError),
     /// Its certificates and key do not go together.
@@ -49,7 +63,7 @@ pub(crate) enum StartError {
 
 /// Opens the endpoint directory, loads every key and begins to serve.
 pub(crate) fn begin(log: Log, configuration: &Configuration) -> Result<(), StartError> {
-    let Configuration { conf_dir, key_prefix, algorithm, refresh_interval, timeout } = configuration;
+    let Configuration { conf_dir, key_prefix, algorithm, refresh_interval, timeout, .. } = configuration;
     if conf_dir.as_os_str().is_empty() {
         return Err(StartError::NoConfDir);
     }
@@ -63,6 +77,7 @@ pub(crate) fn begin(log: Log, configuration: &Configuration) -> Result<(), Start
     for warning in &endpoint.warnings {
         log.warning(&warning.to_string());
     }
+    let cache = cache(log, configuration, &endpoint)?;
     let options = Options {
         per_server: *timeout,
         total: timeout.saturating_mul(LIST_SHARES),
@@ -73,7 +88,31 @@ pub(crate) fn begin(log: Log, configuration: &Configuration) -> Result<(), Start
     let session =
         Session::new(&endpoint, options).map_err(|error| StartError::Tls(conf_dir.clone(), error))?;
     let source = Box::new(KmipVersions::with_prefix(session, key_prefix));
-    served::begin(log, source, *algorithm, Some(*refresh_interval)).map_err(StartError::Begin)
+    served::begin(log, source, cache, *algorithm, Some(*refresh_interval)).map_err(StartError::Begin)
+}
+
+/// The sealed cache, where one is configured.
+fn cache(
+    log: Log,
+    configuration: &Configuration,
+    endpoint: &Endpoint,
+) -> Result<Option<KeyCache>, StartError> {
+    let file = &configuration.cache_file;
+    if file.as_os_str().is_empty() {
+        return Ok(None);
+    }
+    if file.is_relative() || file.file_name().is_none() {
+        return Err(StartError::RelativeCacheFile(file.clone()));
+    }
+    let seal_key = match &configuration.cache_seal_key {
+        Some(Location::Path(path)) if path.is_relative() => return Err(StartError::NoSealKey),
+        Some(location) => location.clone(),
+        None => return Err(StartError::NoSealKey),
+    };
+    let authorities = endpoint.authority.iter().map(AsRef::as_ref);
+    let identity = Identity::new(authorities, &endpoint.subject(), &configuration.key_prefix);
+    let sealed = SealedCache::new(file.clone(), seal_key, identity, configuration.cache_max_age);
+    Ok(Some(KeyCache::new(log, sealed)))
 }
 
 impl fmt::Display for StartError {
@@ -90,6 +129,14 @@ impl fmt::Display for StartError {
             Self::NoKeyPrefix => {
                 f.write_str("kmip_key_management_key_prefix is empty; leave it out for the default, mariadb")
             }
+            Self::RelativeCacheFile(path) => write!(
+                f,
+                "kmip_key_management_cache_file is {:?}, and must be the absolute path of a file",
+                path.as_os_str()
+            ),
+            Self::NoSealKey => f.write_str(
+                "kmip_key_management_cache_file is set and kmip_key_management_cache_seal_key is not; set it to CREDENTIAL:NAME or to the absolute path of a file on another disk",
+            ),
             Self::Endpoint(error) => error.fmt(f),
             Self::Tls(path, error) => write!(f, "{}: {error}", path.display()),
             Self::Begin(error) => error.fmt(f),
@@ -108,6 +155,9 @@ mod tests {
             algorithm: Algorithm::AesCtr,
             refresh_interval: Duration::ZERO,
             timeout: Duration::from_secs(1),
+            cache_file: PathBuf::new(),
+            cache_seal_key: None,
+            cache_max_age: Duration::from_secs(3600),
         }
     }
 

@@ -3,12 +3,14 @@
 //! mariadb-backup copies every variable it sees into its own configuration, so each of them is accepted with the value
 //! it shows, and none of them does anything when it is set to that value.
 
-use std::ffi::{c_char, c_void};
+use std::ffi::{OsStr, c_char, c_void};
+use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
+use strongroom_keyring::key_file::Location;
 use strongroom_keyring::versions::DEFAULT_PREFIX;
 use strongroom_mariadb_core::crypt::Algorithm;
 use strongroom_mariadb_core::layout::{EnumVariable, ServerOwned, StringVariable, TypeLib, UintVariable};
@@ -20,6 +22,9 @@ use crate::source::Configuration;
 
 static CONF_DIR: AtomicPtr<c_char> = AtomicPtr::new(ptr::null_mut());
 static KEY_PREFIX: AtomicPtr<c_char> = AtomicPtr::new(ptr::null_mut());
+static CACHE_FILE: AtomicPtr<c_char> = AtomicPtr::new(ptr::null_mut());
+static CACHE_SEAL_KEY: AtomicPtr<c_char> = AtomicPtr::new(ptr::null_mut());
+static CACHE_MAX_AGE: AtomicU32 = AtomicU32::new(0);
 static ALGORITHM: AtomicU64 = AtomicU64::new(0);
 static REFRESH_INTERVAL: AtomicU32 = AtomicU32::new(0);
 static TIMEOUT: AtomicU32 = AtomicU32::new(0);
@@ -62,23 +67,50 @@ static TIMEOUT_VARIABLE: ServerOwned<UintVariable> = ServerOwned::new(UintVariab
     (20, 1, 600),
     None,
 ));
+static CACHE_FILE_VARIABLE: ServerOwned<StringVariable> = ServerOwned::new(StringVariable::new(
+    c"cache_file",
+    c"File for a sealed copy of the keys, as an absolute path, for a start while no KMIP server answers; none unless set",
+    &CACHE_FILE,
+    c"",
+));
+static CACHE_SEAL_KEY_VARIABLE: ServerOwned<StringVariable> = ServerOwned::new(StringVariable::new(
+    c"cache_seal_key",
+    c"What the copy is sealed with: CREDENTIAL: and the name of a systemd credential, or the path of a file on another disk",
+    &CACHE_SEAL_KEY,
+    c"",
+));
+static CACHE_MAX_AGE_VARIABLE: ServerOwned<UintVariable> = ServerOwned::new(UintVariable::new(
+    c"cache_max_age",
+    c"Seconds for which the sealed copy is believed after a KMIP server has last given the keys",
+    &CACHE_MAX_AGE,
+    (24 * 3600, 1, 30 * 24 * 3600),
+    None,
+));
 
 /// Every variable, and the null pointer that ends them.
-pub(crate) static ALL: ServerOwned<[*mut c_void; 6]> = ServerOwned::new([
+pub(crate) static ALL: ServerOwned<[*mut c_void; 9]> = ServerOwned::new([
     CONF_DIR_VARIABLE.as_ptr().cast(),
     KEY_PREFIX_VARIABLE.as_ptr().cast(),
     ALGORITHM_VARIABLE.as_ptr().cast(),
     REFRESH_INTERVAL_VARIABLE.as_ptr().cast(),
     TIMEOUT_VARIABLE.as_ptr().cast(),
+    CACHE_FILE_VARIABLE.as_ptr().cast(),
+    CACHE_SEAL_KEY_VARIABLE.as_ptr().cast(),
+    CACHE_MAX_AGE_VARIABLE.as_ptr().cast(),
     ptr::null_mut(),
 ]);
 
 /// The variables as they are now. To be called when the server has filled them in, which it does before it initialises
 /// the plugin.
 pub(crate) fn configuration() -> Configuration {
-    // SAFETY: the server keeps both texts for as long as the plugin is loaded, and they are set at start only.
-    let (conf_dir, key_prefix) = unsafe {
-        (text::from_c(CONF_DIR.load(Ordering::Relaxed)), text::from_c(KEY_PREFIX.load(Ordering::Relaxed)))
+    // SAFETY: the server keeps the texts for as long as the plugin is loaded, and they are set at start only.
+    let (conf_dir, key_prefix, cache_file, seal_key) = unsafe {
+        (
+            text::from_c(CONF_DIR.load(Ordering::Relaxed)),
+            text::from_c(KEY_PREFIX.load(Ordering::Relaxed)),
+            text::bytes_from_c(CACHE_FILE.load(Ordering::Relaxed)).unwrap_or_default(),
+            text::bytes_from_c(CACHE_SEAL_KEY.load(Ordering::Relaxed)).unwrap_or_default(),
+        )
     };
     let seconds = |variable: &AtomicU32| Duration::from_secs(variable.load(Ordering::Relaxed).into());
     Configuration {
@@ -87,6 +119,9 @@ pub(crate) fn configuration() -> Configuration {
         algorithm: Algorithm::from_number(ALGORITHM.load(Ordering::Relaxed)),
         refresh_interval: seconds(&REFRESH_INTERVAL),
         timeout: seconds(&TIMEOUT),
+        cache_file: PathBuf::from(OsStr::from_bytes(cache_file)),
+        cache_seal_key: Location::parse(seal_key),
+        cache_max_age: seconds(&CACHE_MAX_AGE),
     }
 }
 

@@ -8,8 +8,11 @@ use std::time::{Duration, Instant};
 
 use strongroom_plugin_abi::boundary::guard;
 
-use super::KeyService;
+use super::{KeyCache, KeyService};
 use crate::server::ServerThread;
+
+/// Time between two refreshes at most, whatever is configured, while the keys come from the cache.
+const MAKESHIFT_INTERVAL: Duration = Duration::from_secs(10);
 
 /// A refresh thread at work.
 pub struct Refresher {
@@ -41,7 +44,7 @@ impl Refresher {
         let thread = ServerThread::start("strongroom-keys", {
             let orders = Arc::clone(&orders);
             move || {
-                while orders.wait_for_next() {
+                while orders.wait_for_next(|| service.cache().is_some_and(KeyCache::is_in_use)) {
                     // A failure has been logged and shows in the status variables. A panic costs one refresh, not all that
                     // would follow.
                     guard((), || {
@@ -76,8 +79,8 @@ impl Orders {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits until a refresh is due; `false` when the thread shall end.
-    fn wait_for_next(&self) -> bool {
+    /// Waits until a refresh is due; `false` when the thread shall end. `is_makeshift` says whether the keys come from the cache.
+    fn wait_for_next(&self, is_makeshift: impl Fn() -> bool) -> bool {
         let start = Instant::now();
         let mut state = self.lock();
         loop {
@@ -85,12 +88,17 @@ impl Orders {
                 return false;
             }
             let elapsed = start.elapsed();
-            state = if state.interval.is_zero() {
+            let interval = match state.interval {
+                interval if !is_makeshift() => interval,
+                Duration::ZERO => MAKESHIFT_INTERVAL,
+                interval => interval.min(MAKESHIFT_INTERVAL),
+            };
+            state = if interval.is_zero() {
                 self.changed.wait(state).unwrap_or_else(PoisonError::into_inner)
-            } else if elapsed >= state.interval {
+            } else if elapsed >= interval {
                 return true;
             } else {
-                let left = state.interval - elapsed;
+                let left = interval - elapsed;
                 self.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0
             };
         }
@@ -115,7 +123,7 @@ mod tests {
 
     fn start(interval: Duration) -> (Arc<Bench>, Arc<KeyService>, Refresher) {
         let bench = Bench::with(&[(1, 1, 1)]);
-        let service = KeyService::start(Log { plugin: "test" }, Box::new(Backend(Arc::clone(&bench))));
+        let service = KeyService::start(Log { plugin: "test" }, Box::new(Backend(Arc::clone(&bench))), None);
         let service = Arc::new(service.expect("starts"));
         let refresher = Refresher::start(Arc::clone(&service), interval).expect("a thread");
         (bench, service, refresher)

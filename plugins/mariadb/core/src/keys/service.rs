@@ -5,10 +5,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
+use strongroom_keyring::cache::{CacheError, Cached};
 use strongroom_keyring::versions::{KeyId, KeySet, KeyVersion, LoadError, Unusable, VersionedKeys};
 use strongroom_secret::KeyMaterial;
 
 use super::absent::{Absent, Question};
+use super::cache::KeyCache;
 use super::health::Health;
 use super::offer::{self, Offer};
 use crate::server::Log;
@@ -21,6 +23,10 @@ const SYSTEM_KEY: KeyId = KeyId(1);
 pub enum StartError {
     /// The keys could not be loaded.
     Load(LoadError),
+    /// A key server answered, but gave no keys that can be served, so that the sealed cache was not read.
+    Answered(Box<LoadError>),
+    /// No key server answered, and the sealed cache is no help.
+    Cache(Box<(LoadError, CacheError)>),
     /// There is no key 1.
     NoSystemKey,
     /// There is a key 1, and its latest version cannot be used.
@@ -31,6 +37,13 @@ impl fmt::Display for StartError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Load(error) => error.fmt(f),
+            Self::Answered(error) => {
+                write!(f, "{error} (the sealed cache is read only when no key server answers at all)")
+            }
+            Self::Cache(faults) => {
+                let (error, cache) = faults.as_ref();
+                write!(f, "{error}; and the sealed cache is not used: {cache}")
+            }
             Self::NoSystemKey => f.write_str(
                 "there is no key with id 1, which MariaDB needs; make it with: strongroom mariadb key add --key-id 1",
             ),
@@ -52,6 +65,7 @@ pub struct KeyService {
     conversation: Mutex<Absent>,
     /// Never held during a conversation.
     health: Mutex<Health>,
+    cache: Option<KeyCache>,
 }
 
 /// What a reload came to.
@@ -64,13 +78,34 @@ pub struct Reloaded {
 }
 
 impl KeyService {
-    /// Loads every key. Without key 1, which MariaDB uses for everything that names no key, there is no service.
+    /// Loads every key; from the cache, where there is one and no key server gives a sign of life. Without key 1, which MariaDB uses
+    /// for everything that names no key, there is no service.
     ///
     /// # Errors
     /// [`StartError`].
-    pub fn start(log: Log, source: Box<dyn VersionedKeys>) -> Result<Self, StartError> {
-        let Offer { keys, flaws, unusable } =
-            offer::ask(source.as_ref(), &KeySet::default()).map_err(StartError::Load)?;
+    pub fn start(
+        log: Log,
+        source: Box<dyn VersionedKeys>,
+        cache: Option<KeyCache>,
+    ) -> Result<Self, StartError> {
+        let mut health = Health::new(Instant::now());
+        let Offer { keys, flaws, unusable } = match (offer::ask(source.as_ref(), &KeySet::default()), &cache)
+        {
+            (Ok(offer), _) => offer,
+            (Err(error), None) => return Err(StartError::Load(error)),
+            (Err(error), Some(cache)) => {
+                if !is_silence(&error) {
+                    return Err(StartError::Answered(Box::new(error)));
+                }
+                let Cached { keys, age } = match cache.read() {
+                    Ok(cached) => cached,
+                    Err(fault) => return Err(StartError::Cache(Box::new((error, fault)))),
+                };
+                health.fault(&error.to_string(), true, Instant::now());
+                log.error(&KeyCache::alarm(age, &error.to_string()));
+                Offer { keys, flaws: Vec::new(), unusable: Vec::new() }
+            }
+        };
         if keys.latest(SYSTEM_KEY).is_none() {
             let unusable = unusable.into_iter().find(|unusable| unusable.id == SYSTEM_KEY);
             return Err(unusable.map_or(StartError::NoSystemKey, StartError::SystemKey));
@@ -80,7 +115,8 @@ impl KeyService {
             source,
             served: ArcSwap::from_pointee(keys),
             conversation: Mutex::default(),
-            health: Mutex::new(Health::new(Instant::now())),
+            health: Mutex::new(health),
+            cache,
         };
         service.note_flaws(flaws);
         Ok(service)
@@ -127,13 +163,37 @@ impl KeyService {
                 let recovered = lock(&self.health).contact(Instant::now());
                 self.recovered(recovered);
                 self.note_flaws(flaws.clone());
-                Ok(Reloaded { later, flaws })
+                drop(absent);
+                let fault = self.renew_cache().err();
+                Ok(Reloaded { later, flaws: flaws.into_iter().chain(fault).collect() })
             }
             Err(error) => {
                 self.failed(&error);
                 Err(error)
             }
         }
+    }
+
+    /// The sealed cache, where there is one.
+    #[must_use]
+    pub fn cache(&self) -> Option<&KeyCache> {
+        self.cache.as_ref()
+    }
+
+    /// To be called once it is sure that this process is the server: the cache is written from now on, and at once unless its keys are
+    /// the ones in use.
+    pub fn keep_cache(&self) {
+        if let Some(cache) = &self.cache {
+            cache.allow_writes();
+            if !cache.is_in_use() {
+                // It has been logged.
+                let _ = self.renew_cache();
+            }
+        }
+    }
+
+    fn renew_cache(&self) -> Result<(), String> {
+        self.cache.as_ref().map_or(Ok(()), |cache| cache.renew(|| self.snapshot()))
     }
 
     /// What the last conversation came to, and how long ago the last good one was.
@@ -228,6 +288,11 @@ pub(crate) fn not_refreshed(error: &LoadError) -> String {
         LoadError::Refused(_) | LoadError::RefusedAt(..) => format!("keys were not refreshed: {error}"),
         other => format!("keys were not refreshed, those in memory are used: {other}"),
     }
+}
+
+/// Whether no key server gave a sign of life.
+fn is_silence(error: &LoadError) -> bool {
+    matches!(error, LoadError::CouldNotAsk(error) if error.is_silence())
 }
 
 /// A lock that a panic has left open is still good: both contents are valid at every step.

@@ -90,6 +90,7 @@ pub unsafe fn init(log: Log, name: &CStr, description: *mut c_void) -> c_int {
                 (*table).fill_table = Some(rows::fill);
             }
         }
+        served::keep_cache();
         if offsets::known().is_none() {
             log.note(
                 "the table of keys stays empty, because this server version was never tested; FLUSH works",

@@ -1,6 +1,7 @@
 //! The plugin in a real mariadbd, with its keys on a real KMIP server that is not ours (PyKMIP) and on our vault.
 
 mod backup;
+mod cache;
 mod faults;
 mod lifecycle;
 mod outage;

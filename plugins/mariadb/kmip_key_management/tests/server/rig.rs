@@ -89,6 +89,14 @@ impl Rig {
         rig
     }
 
+    /// Takes the endpoint's access away.
+    pub(crate) fn revoke(&self) {
+        match &self.keys {
+            KeyServer::Vault(vault) => vault.endpoint_revoke("mariadb"),
+            KeyServer::PyKmip(_) => panic!("PyKMIP revokes nobody"),
+        }
+    }
+
     /// What `strongroom mariadb key` does.
     pub(crate) fn versions(&self) -> KmipVersions {
         let endpoint = Endpoint::open(&self.conf_dir).expect("the endpoint directory");

@@ -114,7 +114,7 @@ impl VersionedKeys for Backend {
 }
 
 fn service(bench: &Arc<Bench>) -> KeyService {
-    KeyService::start(Log { plugin: "test" }, Box::new(Backend(Arc::clone(bench)))).expect("starts")
+    KeyService::start(Log { plugin: "test" }, Box::new(Backend(Arc::clone(bench))), None).expect("starts")
 }
 
 fn latest(service: &KeyService, id: u32) -> Option<u32> {
@@ -143,7 +143,8 @@ fn what_was_loaded_is_served_without_asking() {
 fn without_the_key_server_there_is_no_start() {
     let bench = Bench::with(&[(1, 1, 1)]);
     bench.set_away(true);
-    let error = KeyService::start(Log { plugin: "test" }, Box::new(Backend(bench))).err().expect("no start");
+    let error =
+        KeyService::start(Log { plugin: "test" }, Box::new(Backend(bench)), None).err().expect("no start");
     assert!(error.to_string().contains("vault.example:5696"), "{error}");
 }
 
@@ -315,7 +316,7 @@ fn a_version_that_cannot_be_used_costs_no_other_key() {
 #[test]
 fn without_a_usable_key_1_there_is_no_start_and_the_reason_is_told() {
     let start = |bench: &Arc<Bench>| {
-        KeyService::start(Log { plugin: "test" }, Box::new(Backend(Arc::clone(bench))))
+        KeyService::start(Log { plugin: "test" }, Box::new(Backend(Arc::clone(bench))), None)
             .err()
             .expect("no start")
     };
