@@ -7,6 +7,8 @@ pub mod keys;
 pub mod mariadb;
 pub mod mysql;
 pub mod page;
+pub mod rotate;
+pub mod run;
 pub mod tablespace;
 
 pub use codec::{CodecError, Options, PageClass, PageCodec, PageState};
