@@ -14,6 +14,7 @@ use strongroom_kmip::ttlv::{DateTime, Limits, Tag, message_length};
 use strongroom_kmip::types::ResultReason;
 use strongroom_kmip::{Failure, ProtocolVersion};
 
+use super::trouble::Fault;
 use super::{Front, OffsetItems};
 
 /// The vault's side of a connection.
@@ -27,7 +28,17 @@ impl Front {
         let mut client = StreamOwned::new(connection, tcp);
         let Some(mut vault) = self.connect() else { return };
         while let Some(request) = read_message(&mut client, Tag::RequestMessage, &Limits::REQUEST) {
-            let Some(answer) = self.answer(&request, &mut vault) else { return };
+            let answer = match self.counter.next() {
+                None => self.answer(&request, &mut vault),
+                Some(Fault::Cut | Fault::Hang) => return,
+                Some(Fault::AnswerLost) => {
+                    let _ = self.answer(&request, &mut vault);
+                    return;
+                }
+                Some(Fault::Refused) => refused(&request),
+                Some(Fault::Garbage) => Some(b"HTTP/1.1 400 Bad Request\r\n\r\n".to_vec()),
+            };
+            let Some(answer) = answer else { return };
             if client.write_all(&answer).and_then(|()| client.flush()).is_err() {
                 return;
             }
@@ -151,6 +162,14 @@ fn given(payload: &RequestPayload) -> Option<&Attributes> {
 
 fn is_custom(attribute: &Attribute) -> bool {
     matches!(attribute, Attribute::Custom { .. } | Attribute::Vendor(_))
+}
+
+/// An answer that says no more than that it failed.
+fn refused(message: &[u8]) -> Option<Vec<u8>> {
+    let request = RequestMessage::decode(message, &Limits::REQUEST).ok()?;
+    let failure = Failure::new(ResultReason::GeneralFailure, "something went wrong");
+    let item = ResponseItem::failure(None, None, failure);
+    encode(&ResponseMessage::single(request.header.version, DateTime(0), item))
 }
 
 fn encode(response: &ResponseMessage) -> Option<Vec<u8>> {

@@ -6,6 +6,7 @@
 
 mod front;
 mod tls;
+mod trouble;
 
 use std::collections::HashSet;
 use std::net::{SocketAddr, TcpListener};
@@ -17,6 +18,9 @@ use strongroom_kmip::ProtocolVersion;
 
 use crate::certificates::{Authority, Issued, Validity, write_endpoint_directory};
 use crate::vault::Vault;
+use trouble::Counter;
+
+pub use trouble::{Fault, Trouble};
 
 /// What a server of another maker does. The default is what the vault does.
 #[derive(Debug, Clone, Copy)]
@@ -79,6 +83,7 @@ pub struct Server {
     address: SocketAddr,
     authority: Authority,
     client: Issued,
+    counter: Arc<Counter>,
 }
 
 impl Server {
@@ -94,12 +99,14 @@ impl Server {
         let client = authority.client(name, Validity::Now);
         let listener = TcpListener::bind("127.0.0.1:0").expect("a loopback port is free");
         let address = listener.local_addr().expect("the listener has an address");
+        let counter = Arc::new(Counter::default());
         let front = Arc::new(Front {
             habits,
             server: tls::server(&shown, &authority),
             vault: tls::client(&vault.enrol(name)),
             vault_address: vault.kmip(),
             reserved: Mutex::default(),
+            counter: Arc::clone(&counter),
         });
         std::thread::spawn(move || {
             for tcp in listener.incoming().flatten() {
@@ -107,7 +114,24 @@ impl Server {
                 std::thread::spawn(move || front.serve(tcp));
             }
         });
-        Self { address, authority, client }
+        Self { address, authority, client, counter }
+    }
+
+    /// Counts requests from 0 again, and lets this happen to them, or nothing. What hung until now goes on.
+    pub fn trouble(&self, trouble: Option<Trouble>) {
+        self.counter.set(trouble);
+    }
+
+    /// How many requests came since [`Server::trouble`] was called, or since the start.
+    #[must_use]
+    pub fn requests(&self) -> u32 {
+        self.counter.requests()
+    }
+
+    /// Whether a request hangs at this moment.
+    #[must_use]
+    pub fn hangs(&self) -> bool {
+        self.counter.hangs()
     }
 
     /// Where it listens.
@@ -132,4 +156,5 @@ struct Front {
     vault_address: SocketAddr,
     /// Names that objects had when they were destroyed.
     reserved: Mutex<HashSet<String>>,
+    counter: Arc<Counter>,
 }
