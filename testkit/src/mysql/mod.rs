@@ -3,10 +3,11 @@
 mod debian;
 mod install;
 mod options;
+mod running;
 mod server;
 mod template;
 
 pub use crate::sql::{Row, StartError};
 pub use install::{Installation, installation};
-pub use options::Options;
+pub use options::{Options, other_user};
 pub use server::Server;

@@ -1,6 +1,11 @@
 //! What a server is started with.
 
 use std::path::PathBuf;
+use std::process::Command;
+
+use super::Installation;
+use crate::folder;
+use crate::process::run;
 
 /// What a server is started with beyond its data directory and socket.
 #[derive(Debug, Clone, Default)]
@@ -13,6 +18,10 @@ pub struct Options {
     pub libraries: Vec<PathBuf>,
     /// Listens on a loopback port as well: for replicas and clones.
     pub tcp: bool,
+    /// Goes into the background by itself (`--daemonize`).
+    pub daemonize: bool,
+    /// `--user`: who it becomes when it is started as root ([`other_user`]). Its files are theirs then.
+    pub user: Option<u32>,
     /// Further arguments, for example `--innodb-redo-log-encrypt=ON`. The binary log is off unless they switch it on.
     pub args: Vec<String>,
     /// Environment of the server.
@@ -48,4 +57,26 @@ impl Options {
         self.tcp = true;
         self
     }
+}
+
+/// `nobody`, on every Linux.
+const NOBODY: u32 = 65534;
+
+/// A user without rights that a server started as root can become, or why there is none: the tests are not run as root,
+/// or such a user cannot reach the files.
+///
+/// # Errors
+/// The reason, in words.
+pub fn other_user(installation: &Installation) -> Result<u32, String> {
+    if !rustix::process::geteuid().is_root() {
+        return Err("only root can start a server that becomes another user".to_owned());
+    }
+    let scratch = folder::root();
+    for path in [installation.messages.as_path(), installation.plugins.as_path(), scratch.as_path()] {
+        run(Command::new("setpriv")
+            .args(["--reuid", &NOBODY.to_string(), "--clear-groups", "test", "-r"])
+            .arg(path))
+        .map_err(|_| format!("a user without rights cannot read {}", path.display()))?;
+    }
+    Ok(NOBODY)
 }

@@ -3,7 +3,7 @@
 use std::fs;
 use std::io;
 use std::net::SocketAddr;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{chown, symlink};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -11,7 +11,8 @@ use ::mysql::prelude::Queryable;
 use ::mysql::{Conn, OptsBuilder};
 
 use super::install::WHAT;
-use super::template::{base_args, template};
+use super::running::{Daemon, Running};
+use super::template::{base_args, template, user_arg};
 use super::{Installation, Options, installation};
 use crate::Unavailable;
 use crate::folder::{self, Scratch};
@@ -33,7 +34,7 @@ const SOCKET_PATH_BYTES_MAX: usize = 107;
 /// <scratch>/data/             the data directory
 /// ```
 pub struct Server {
-    process: Option<Process>,
+    process: Option<Running>,
     installation: Installation,
     options: Options,
     socket: PathBuf,
@@ -119,16 +120,26 @@ impl Server {
             Ok(process) => process,
             Err(error) => return fail(format!("mysqld cannot be run: {error}"), String::new()),
         };
-        let answer = wait_until(START_LIMIT, || {
-            if let Some(status) = process.ended() {
-                return Some(Err(format!("mysqld ended ({status})")));
-            }
-            self.connect().ok().map(Ok)
+        let daemonize = self.options.daemonize;
+        let answer = wait_until(START_LIMIT, || match process.ended() {
+            // The first process ends well when the one in the background is ready.
+            Some(status) if !(daemonize && status.success()) => Some(Err(format!("mysqld ended ({status})"))),
+            None if daemonize => None,
+            _ => self.connect().ok().map(Ok),
         });
         match answer {
             Some(Ok(connection)) => {
+                self.process = Some(if daemonize {
+                    match Daemon::find(&self.pid_file(), format!("--datadir={}", self.data().display())) {
+                        Ok(daemon) => Running::Daemon(daemon),
+                        Err(error) => {
+                            return fail(format!("mysqld is not in the background: {error}"), self.log());
+                        }
+                    }
+                } else {
+                    Running::Child(process)
+                });
                 self.connection = Some(connection);
-                self.process = Some(process);
                 Ok(())
             }
             Some(Err(what)) => fail(what, self.log()),
@@ -140,6 +151,11 @@ impl Server {
     }
 
     fn write_files(&self) {
+        if let Some(user) = self.options.user
+            && let Err(error) = give(self.scratch.path(), user)
+        {
+            panic!("{} cannot be given away: {error}", self.scratch.path().display());
+        }
         // Without components, a manifest that a test or the program under test has put there stays.
         if !self.options.components.is_empty() {
             let list: Vec<String> =
@@ -174,8 +190,9 @@ impl Server {
             // First, or the machine's own configuration would be read.
             .arg("--no-defaults")
             .args(base_args(&self.installation, &self.data()))
+            .args(user_arg(self.options.user))
             .arg(format!("--socket={}", self.socket.display()))
-            .arg(format!("--pid-file={}", self.scratch.path().join("pid").display()))
+            .arg(format!("--pid-file={}", self.pid_file().display()))
             .arg(format!("--log-error={}", self.log_path().display()))
             .arg(format!("--tmpdir={}", self.scratch.path().display()))
             .arg(format!("--plugin-dir={}", self.plugin_dir().display()))
@@ -192,6 +209,9 @@ impl Server {
             Some(port) => launch.arg(format!("--port={}", port.number())).arg("--bind-address=127.0.0.1"),
             None => launch.arg("--skip-networking"),
         };
+        if self.options.daemonize {
+            launch = launch.arg("--daemonize");
+        }
         for (name, value) in &self.options.env {
             launch = launch.env(name, value);
         }
@@ -286,7 +306,7 @@ impl Server {
     pub fn stop(&mut self) {
         self.connection = None;
         if let Some(mut process) = self.process.take()
-            && process.terminate(STOP_LIMIT).is_none()
+            && !process.terminate(STOP_LIMIT)
         {
             panic!("mysqld did not stop within {} s\n{}", STOP_LIMIT.as_secs(), self.log());
         }
@@ -300,12 +320,15 @@ impl Server {
 
     /// True while it runs.
     pub fn is_running(&mut self) -> bool {
-        self.process.as_mut().is_some_and(|process| process.ended().is_none())
+        self.process.as_mut().is_some_and(Running::is_running)
     }
 
-    /// The server's process, while it runs.
+    /// The server's process, while it runs as a child of the test.
     pub fn process(&mut self) -> Option<&mut Process> {
-        self.process.as_mut()
+        match &mut self.process {
+            Some(Running::Child(process)) => Some(process),
+            _ => None,
+        }
     }
 
     /// Its data directory.
@@ -350,6 +373,10 @@ impl Server {
         &self.installation
     }
 
+    fn pid_file(&self) -> PathBuf {
+        self.scratch.path().join("pid")
+    }
+
     fn log_path(&self) -> PathBuf {
         // The server would add `.err` to a name without an extension.
         self.scratch.path().join("error.log")
@@ -391,6 +418,24 @@ fn link_plugins(stock: &Path, folder: &Path) -> io::Result<()> {
         symlink(entry.path(), folder.join(entry.file_name()))?;
     }
     Ok(())
+}
+
+/// Gives the server's own folder and its data to `user`. Its program, plugins and their configuration stay root's.
+fn give(scratch: &Path, user: u32) -> io::Result<()> {
+    fn tree(path: &Path, user: u32) -> io::Result<()> {
+        chown(path, Some(user), Some(user))?;
+        if fs::symlink_metadata(path)?.is_dir() {
+            for entry in fs::read_dir(path)? {
+                tree(&entry?.path(), user)?;
+            }
+        }
+        Ok(())
+    }
+    chown(scratch, Some(user), Some(user))?;
+    let log = scratch.join("error.log");
+    fs::OpenOptions::new().create(true).append(true).open(&log)?;
+    chown(&log, Some(user), Some(user))?;
+    tree(&scratch.join("data"), user)
 }
 
 fn write(path: &Path, text: &str) {

@@ -25,6 +25,7 @@ pub(super) fn template(installation: &Installation) -> Result<PathBuf, Unavailab
         command
             .arg("--no-defaults")
             .args(base_args(installation, &data))
+            .args(user_arg(None))
             .arg("--initialize-insecure")
             // Smaller files to copy; the settings hold for this start only.
             .args(["--innodb-redo-log-capacity=8M", "--innodb-buffer-pool-size=32M"]);
@@ -37,14 +38,16 @@ pub(super) fn template(installation: &Installation) -> Result<PathBuf, Unavailab
 
 /// Arguments that the initialisation and every start share.
 pub(super) fn base_args(installation: &Installation, data: &Path) -> Vec<String> {
-    let mut args = vec![
+    vec![
         format!("--basedir={}", installation.base.display()),
         format!("--lc-messages-dir={}", installation.messages.display()),
         format!("--datadir={}", data.display()),
         "--secure-file-priv=NULL".to_owned(),
-    ];
-    if rustix::process::geteuid().is_root() {
-        args.push("--user=root".to_owned());
-    }
-    args
+    ]
+}
+
+/// `--user`, without which the server refuses to run as root.
+pub(super) fn user_arg(user: Option<u32>) -> Option<String> {
+    let root = rustix::process::geteuid().is_root().then_some(0);
+    user.or(root).map(|user| format!("--user={user}"))
 }

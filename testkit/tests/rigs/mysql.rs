@@ -1,6 +1,8 @@
+use std::os::unix::fs::MetadataExt;
+
 use strongroom_testkit::folder::Scratch;
-use strongroom_testkit::mysql::{Options, Server};
-use strongroom_testkit::need;
+use strongroom_testkit::mysql::{Options, Server, installation, other_user};
+use strongroom_testkit::{need, skip};
 
 const MARKER: &str = "a row nobody may find on disk";
 const STOCK: &str = "component_keyring_file";
@@ -65,4 +67,32 @@ fn a_mysqld_that_cannot_start_says_why() {
     server.restart().expect("it starts without");
     assert_eq!(server.sql_error("CREATE TABLE nowhere.t (id INT)").0, 1049);
     assert_eq!(server.sql("SELECT 1, NULL"), [[Some("1".to_owned()), None]]);
+}
+
+#[test]
+fn a_mysqld_in_the_background_is_stopped_and_killed_all_the_same() {
+    let mut server = need!(Server::start(Options { daemonize: true, ..Options::default() }));
+    server.sql("CREATE DATABASE shop");
+    server.stop();
+    assert!(!server.is_running() && server.connection("root").is_err());
+    server.restart().expect("it starts again");
+    server.kill9();
+    assert!(!server.is_running() && server.connection("root").is_err());
+    server.restart().expect("it recovers");
+    assert_eq!(
+        server.value("SELECT COUNT(*) FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = 'shop'"),
+        "1"
+    );
+}
+
+#[test]
+fn a_mysqld_started_as_root_becomes_another_user() {
+    let installation = need!(installation());
+    let user = match other_user(&installation) {
+        Ok(user) => user,
+        Err(why) => skip!("{why}"),
+    };
+    let server = need!(Server::start(Options { user: Some(user), ..Options::default() }));
+    let uuid = std::fs::metadata(server.data().join("auto.cnf")).expect("the server has written it");
+    assert_eq!(uuid.uid(), user);
 }
