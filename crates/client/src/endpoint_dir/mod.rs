@@ -103,22 +103,49 @@ impl Endpoint {
             .unwrap_or_default()
     }
 
+    /// Reads the files of an endpoint from wherever they are, as in Percona's `component_keyring_kmip.cnf`. The key has no password.
+    ///
+    /// # Errors
+    /// [`EndpointDirError`], as for [`open`](Self::open). [`OkvClientError::NoServer`] when `servers` is empty.
+    pub fn open_files(
+        servers: Vec<ServerAddress>,
+        authority: &Path,
+        certificates: &Path,
+        key: &Path,
+    ) -> Result<Self, EndpointDirError> {
+        if servers.is_empty() {
+            return Err(EndpointDirError::new(authority, Fault::Servers(OkvClientError::NoServer)));
+        }
+        Self::read(servers, [authority, certificates, key], None)
+    }
+
     fn open_ssl(dir: &Path, servers: Vec<ServerAddress>) -> Result<Self, EndpointDirError> {
         let ssl = dir.join(SSL_DIR);
         let warnings = file::check_directory(&ssl)?;
-        let authority = certificates(&ssl.join(CA_PEM))?;
-        let certificates = certificates(&ssl.join(CERT_PEM))?;
-        let key_path = ssl.join(KEY_PEM);
-        let pem = file::read_secret(&key_path)?
-            .ok_or_else(|| EndpointDirError::new(&key_path, Fault::io(std::io::ErrorKind::NotFound)))?;
-        let password_path = ssl.join(PASSWORD_TXT);
-        let password = file::read_secret(&password_path)?;
+        let paths = [CA_PEM, CERT_PEM, KEY_PEM].map(|name| ssl.join(name));
+        let endpoint =
+            Self::read(servers, paths.each_ref().map(PathBuf::as_path), Some(&ssl.join(PASSWORD_TXT)))?;
+        Ok(Self { warnings, ..endpoint })
+    }
+
+    fn read(
+        servers: Vec<ServerAddress>,
+        [authority, certificates, key_path]: [&Path; 3],
+        password_path: Option<&Path>,
+    ) -> Result<Self, EndpointDirError> {
+        let authority = self::certificates(authority)?;
+        let certificates = self::certificates(certificates)?;
+        let pem = file::read_secret(key_path)?
+            .ok_or_else(|| EndpointDirError::new(key_path, Fault::io(std::io::ErrorKind::NotFound)))?;
+        let password = password_path.map(file::read_secret).transpose()?.flatten();
         let line = password.as_ref().map(first_line);
-        let key = PrivateKey::from_pem(&pem, line).map_err(|fault| match fault {
-            KeyFileError::WrongPassword => EndpointDirError::new(&password_path, Fault::Key(fault)),
-            _ => EndpointDirError::new(&key_path, Fault::Key(fault)),
+        let key = PrivateKey::from_pem(&pem, line).map_err(|fault| match (fault, password_path) {
+            (fault @ KeyFileError::WrongPassword, Some(path)) => {
+                EndpointDirError::new(path, Fault::Key(fault))
+            }
+            (fault, _) => EndpointDirError::new(key_path, Fault::Key(fault)),
         })?;
-        Ok(Self { servers, authority, certificates, key, warnings })
+        Ok(Self { servers, authority, certificates, key, warnings: vec![] })
     }
 }
 
