@@ -1,6 +1,7 @@
 //! A database's keys, wherever they are kept. This crate knows no database's binary interface and no disk format.
 //!
 //! - [`service`]: the keyring service as MySQL has it: keys by id and owner;
+//! - [`read_through`]: the service with the keys that were used kept in memory;
 //! - [`versions`]: keys as MariaDB has them: by id and version;
 //! - [`key_file`]: those keys in MariaDB's key file;
 //! - [`cache`]: those keys in a sealed file, for a start without their key server;
@@ -16,10 +17,12 @@ pub mod error;
 pub mod key;
 pub mod key_file;
 pub mod name;
+pub mod read_through;
 pub mod service;
 pub mod versions;
 
 pub use error::Error;
 pub use key::{Description, Key, KeyKind};
 pub use name::KeyName;
+pub use read_through::CachedKeyring;
 pub use service::Keyring;

@@ -52,9 +52,14 @@ impl Keyring {
     /// The key with its bytes; `None` when the back end says that there is none.
     ///
     /// # Errors
-    /// [`Error`]: it is not known whether there is such a key.
+    /// [`Error`]: it is not known whether there is such a key. [`Error::Length`] when what is kept under this name is longer or shorter
+    /// than such keys are.
     pub fn fetch(&self, name: &KeyName) -> Result<Option<Key>, Error> {
-        self.backend.fetch(name)
+        let key = self.backend.fetch(name)?;
+        if let Some(key) = &key {
+            key.kind.check(key.material.len())?;
+        }
+        Ok(key)
     }
 
     /// Type and length without the bytes; `None` when the back end says that there is no such key.
@@ -83,5 +88,16 @@ impl Keyring {
             (a.name.owner(), a.name.id(), &a.identifier).cmp(&(b.name.owner(), b.name.id(), &b.identifier))
         });
         Ok(keys)
+    }
+
+    /// The names of up to `limit` keys, each with its identifier in the back end, in the order of [`list`](Self::list). Which ones
+    /// they are where there are more is for the back end to choose.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub fn names(&self, limit: usize) -> Result<Vec<(KeyName, String)>, Error> {
+        let mut names = self.backend.names(limit)?;
+        names.sort_by(|(a, first), (b, second)| (a.owner(), a.id(), first).cmp(&(b.owner(), b.id(), second)));
+        Ok(names)
     }
 }

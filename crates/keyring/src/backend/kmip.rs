@@ -93,6 +93,25 @@ impl Kmip {
         }
     }
 
+    /// Refuses an object that the server listed for this name and that says it has another one: there are servers that pass over
+    /// what they do not understand of a question. A server that does not tell names is believed.
+    fn check_name(&self, name: &KeyName, identifier: &str) -> Result<(), Error> {
+        let wanted = name.in_back_end();
+        let Some(attributes) = self.session.get_attributes(identifier, &[AttributeKind::Name])? else {
+            return Ok(());
+        };
+        let (mut told, mut matches) = (false, false);
+        for attribute in attributes.instances() {
+            if let Attribute::Name(name) = &attribute.attribute {
+                (told, matches) = (true, matches || name.value == wanted);
+            }
+        }
+        if told && !matches {
+            return Err(Error::NotAsAsked { name: wanted, identifier: identifier.into() });
+        }
+        Ok(())
+    }
+
     /// Makes an object of this name through `make`, if there is none.
     ///
     /// Not every server keeps names unique, and an answer may be lost, so the name is looked up before and after. An object that turns
@@ -194,6 +213,7 @@ impl Backend for Kmip {
     fn fetch(&self, name: &KeyName) -> Result<Option<Key>, Error> {
         self.session.together(|session| {
             let Some(identifier) = self.identifier(name)? else { return Ok(None) };
+            self.check_name(name, &identifier)?;
             match session.get(&identifier)? {
                 None => Ok(None),
                 Some(object) => {
@@ -236,15 +256,35 @@ impl Backend for Kmip {
     fn list(&self) -> Result<Vec<Description>, Error> {
         self.session.together(|_| self.list_all())
     }
+
+    fn names(&self, limit: usize) -> Result<Vec<(KeyName, String)>, Error> {
+        const TELLING: [AttributeKind; 3] =
+            [AttributeKind::Name, AttributeKind::ObjectType, AttributeKind::State];
+        self.session.together(|session| {
+            let mut identifiers = self.every_identifier()?;
+            identifiers.truncate(limit);
+            let attributes = session.get_attributes_many(&identifiers, &TELLING)?;
+            let named = identifiers.into_iter().zip(attributes).filter_map(|(identifier, attributes)| {
+                let attributes = attributes.filter(|found| is_live(found) && may_be_kept(found))?;
+                attributes.name().map(|name| (KeyName::from_back_end(name), identifier))
+            });
+            Ok(named.collect())
+        })
+    }
 }
 
 impl Kmip {
-    fn list_all(&self) -> Result<Vec<Description>, Error> {
+    /// The identifiers of all objects that this keyring sees.
+    fn every_identifier(&self) -> Result<Vec<String>, Error> {
         let mut filter = Attributes::new();
         if let Some(group) = &self.group {
             filter.push(Attribute::ObjectGroup(group.clone()));
         }
-        let identifiers = self.session.locate(&filter)?;
+        Ok(self.session.locate(&filter)?)
+    }
+
+    fn list_all(&self) -> Result<Vec<Description>, Error> {
+        let identifiers = self.every_identifier()?;
         let attributes = self.session.get_attributes_many(&identifiers, &DESCRIBING)?;
         let mut keys = Vec::with_capacity(identifiers.len());
         for (identifier, attributes) in identifiers.into_iter().zip(attributes) {

@@ -66,6 +66,15 @@ pub trait Backend: Send + Sync {
     /// # Errors
     /// [`Error::BackEnd`].
     fn list(&self) -> Result<Vec<Description>, Error>;
+
+    /// The names of up to `limit` keys of this keyring, each with its identifier in the back end, in no order. Cheaper than
+    /// [`list`](Self::list) where the back end does not say how long a key is.
+    ///
+    /// # Errors
+    /// [`Error::BackEnd`].
+    fn names(&self, limit: usize) -> Result<Vec<(KeyName, String)>, Error> {
+        Ok(self.list()?.into_iter().take(limit).map(|key| (key.name, key.identifier)).collect())
+    }
 }
 
 /// Makes an active object: with its Activation Date in the same request or, at servers that do not take one there, by Activate.

@@ -136,6 +136,9 @@ fn lists_are_complete(keyring: &Keyring) {
     let names: Vec<_> = list.iter().map(|key| key.name.clone()).collect();
     let expected: Vec<_> = (0..count).map(|i| name(&format!("k{i:03}"))).chain([owned]).collect();
     assert_eq!(names, expected);
+    let identified = |key: &strongroom_keyring::Description| (key.name.clone(), key.identifier.clone());
+    assert_eq!(keyring.names(usize::MAX).unwrap(), list.iter().map(identified).collect::<Vec<_>>());
+    assert_eq!(keyring.names(7).unwrap().len(), 7);
     assert!(list[..count].iter().all(|key| (key.kind, key.bytes) == (KeyKind::Secret, 5)));
     assert_eq!((list[count].kind, list[count].bytes), (KeyKind::Aes, 16));
 }
