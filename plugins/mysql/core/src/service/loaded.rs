@@ -1,0 +1,307 @@
+//! A configuration in force: the way to the key servers, and the keys that were fetched.
+
+use std::collections::{BTreeSet, HashMap};
+use std::fmt;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use strongroom_client::connect::{Resolution, ServerTrust, TlsConfigError};
+use strongroom_client::endpoint_dir::{
+    CA_PEM, CERT_PEM, EndpointDirError, KEY_PEM, OKVCLIENT_ORA, PASSWORD_TXT, SSL_DIR,
+};
+use strongroom_client::{Endpoint, Options, ServerAddress, Session};
+use strongroom_keyring::backend::Kmip;
+use strongroom_keyring::{CachedKeyring, Error, KeyName, Keyring};
+
+use super::server_uuid;
+use crate::config::{Configuration, EndpointSource, Group, VerifyName};
+use crate::log::Log;
+
+/// How many times the time of one server the whole list is given.
+const LIST_SHARES: u32 = 3;
+
+/// How many names are looked at when a keyring is loaded: enough to see whose keys they are, and few enough for any start.
+const SURVEYED: usize = 320;
+
+/// How often the files of the endpoint are looked at.
+const LOOK_INTERVAL: Duration = Duration::from_secs(1);
+
+/// A configuration in force.
+pub struct Loaded {
+    configuration: Configuration,
+    servers: Vec<ServerAddress>,
+    log: Log,
+    keyring: CachedKeyring,
+    /// The Object Group; `None` while the server's uuid is its name and not known yet, and where there is none.
+    group: Mutex<Option<String>>,
+    files: Mutex<Files>,
+    answered: AtomicBool,
+    last_error: Mutex<Option<String>>,
+    /// Identifiers of keys in the back end, from the last time they were all looked at.
+    identifiers: Mutex<HashMap<KeyName, String>>,
+}
+
+/// The endpoint's files as they were when they were read.
+struct Files {
+    prints: Vec<Option<Print>>,
+    looked: Instant,
+}
+
+/// What tells a file from its successor: inode, length, and the time of its last change in seconds and nanoseconds.
+type Print = (u64, u64, i64, i64);
+
+/// Why what a configuration names cannot be used.
+#[derive(Debug)]
+pub enum OpenError {
+    /// A file of the endpoint cannot be used.
+    Endpoint(EndpointDirError),
+    /// Certificate, key and authority do not go together.
+    Tls(TlsConfigError),
+}
+
+impl Loaded {
+    /// Reads the endpoint. Nobody is asked yet.
+    ///
+    /// # Errors
+    /// [`OpenError`].
+    pub fn open(configuration: Configuration, log: Log) -> Result<Self, OpenError> {
+        let files = Files { prints: prints(&configuration), looked: Instant::now() };
+        let endpoint = endpoint(&configuration).map_err(OpenError::Endpoint)?;
+        for warning in &endpoint.warnings {
+            log.warning(&warning.to_string());
+        }
+        if let VerifyName::No(key) = configuration.verify_name {
+            log.warning(&format!(
+                "{key} is off: whoever holds any server certificate of the same authority can stand in for the key server and \
+                 learn every key; give the key server a certificate with its name, and turn it on"
+            ));
+        }
+        let group = match &configuration.group {
+            Group::All => None,
+            Group::Named(group) => Some(group.clone()),
+            Group::ServerUuid(dir) => server_uuid::of_data_directory(dir),
+        };
+        let keyring = CachedKeyring::new(
+            keyring(&endpoint, &configuration, group.clone()).map_err(OpenError::Tls)?,
+            configuration.cache_keys,
+        );
+        Ok(Self {
+            servers: endpoint.servers,
+            configuration,
+            log,
+            keyring,
+            group: Mutex::new(group),
+            files: Mutex::new(files),
+            answered: AtomicBool::new(false),
+            last_error: Mutex::new(None),
+            identifiers: Mutex::default(),
+        })
+    }
+
+    /// Asks for the first time, and warns where keys of several servers lie in one place.
+    ///
+    /// # Errors
+    /// [`Error`] when no server answered. A server that answers and does not let us look is none.
+    pub(super) fn survey(&self) -> Result<(), Error> {
+        match self.learn(self.keyring.names(SURVEYED)) {
+            Ok(names) => {
+                let uuids: BTreeSet<&str> =
+                    names.iter().filter_map(|(name, _)| server_uuid::in_name(name)).collect();
+                if uuids.len() > 1 {
+                    let uuids: Vec<&str> = uuids.into_iter().collect();
+                    self.log.warning(&format!(
+                        "the keys of several servers lie in one place ({}): keys without a uuid in their name, and those of users, \
+                         are shared by them; give each server its own endpoint, or set object_group",
+                        uuids.join(", ")
+                    ));
+                }
+                Ok(())
+            }
+            Err(Error::BackEnd(error @ strongroom_client::Error::Refused { .. })) => {
+                self.log.warning(&format!("the keys cannot be listed: {error}"));
+                Ok(())
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The keyring, for the key of this name; `None` while it is not known in which group that key belongs.
+    ///
+    /// Files of the endpoint that have changed are read first: a certificate that was renewed on disk is used from then on.
+    pub(super) fn keyring(&self, name: Option<&KeyName>) -> Option<&CachedKeyring> {
+        self.renew();
+        self.settle(name).then_some(&self.keyring)
+    }
+
+    /// The keys that are in memory, which nobody has to be asked for.
+    pub(super) fn memory(&self) -> &CachedKeyring {
+        &self.keyring
+    }
+
+    /// Whether the group is known. Where it is the server's uuid, that may not have been made yet when the keyring was loaded.
+    fn settle(&self, name: Option<&KeyName>) -> bool {
+        /// InnoDB makes and removes this key to see whether the keyring works, and never uses it.
+        const PROBE: &str = "DefaultMasterKey";
+        let Group::ServerUuid(dir) = &self.configuration.group else { return true };
+        let mut group = lock(&self.group);
+        if group.is_some() {
+            return true;
+        }
+        let uuid = server_uuid::of_data_directory(dir)
+            .or_else(|| name.and_then(server_uuid::in_name).map(str::to_owned));
+        let Some(uuid) = uuid else {
+            return name.is_some_and(|name| name.owner().is_none() && name.id() == PROBE);
+        };
+        match self.reopen(Some(uuid.clone())) {
+            Ok(keyring) => {
+                self.keyring.replace(keyring);
+                *group = Some(uuid);
+                true
+            }
+            Err(error) => {
+                self.log.error(&format!("the endpoint cannot be read again: {error}"));
+                false
+            }
+        }
+    }
+
+    /// Reads the endpoint again if one of its files has changed. What cannot be used is said once, and the old stays.
+    fn renew(&self) {
+        let mut files = lock(&self.files);
+        if files.looked.elapsed() < LOOK_INTERVAL {
+            return;
+        }
+        files.looked = Instant::now();
+        let prints = prints(&self.configuration);
+        if prints == files.prints {
+            return;
+        }
+        files.prints = prints;
+        match self.reopen(lock(&self.group).clone()) {
+            Ok(keyring) => {
+                self.keyring.replace(keyring);
+                self.log.note("the endpoint's files have changed, and are used as they are now");
+            }
+            Err(error) => self.log.warning(&format!(
+                "the endpoint's files have changed and cannot be used; the old ones stay in use: {error}"
+            )),
+        }
+    }
+
+    fn reopen(&self, group: Option<String>) -> Result<Keyring, OpenError> {
+        let endpoint = endpoint(&self.configuration).map_err(OpenError::Endpoint)?;
+        keyring(&endpoint, &self.configuration, group).map_err(OpenError::Tls)
+    }
+
+    /// Notes what an answer says about the servers.
+    pub(super) fn learn<T>(&self, result: Result<T, Error>) -> Result<T, Error> {
+        match &result {
+            Err(Error::StillAway { .. }) => {}
+            Err(Error::BackEnd(
+                error @ (strongroom_client::Error::NoServer { .. }
+                | strongroom_client::Error::OutcomeUnknown { .. }),
+            )) => *lock(&self.last_error) = Some(error.to_string()),
+            _ => {
+                let first = !self.answered.swap(true, Ordering::Relaxed);
+                let back = lock(&self.last_error).take().is_some();
+                if back && first {
+                    self.log.note("a key server answers now");
+                }
+            }
+        }
+        result
+    }
+
+    /// Whether a server has answered since this was loaded.
+    pub(super) fn has_answered(&self) -> bool {
+        self.answered.load(Ordering::Relaxed)
+    }
+
+    /// Why the last call reached no server, if it did not.
+    pub(super) fn last_error(&self) -> Option<String> {
+        lock(&self.last_error).clone()
+    }
+
+    pub(super) fn configuration(&self) -> &Configuration {
+        &self.configuration
+    }
+
+    pub(super) fn servers(&self) -> &[ServerAddress] {
+        &self.servers
+    }
+
+    pub(super) fn group(&self) -> Option<String> {
+        lock(&self.group).clone()
+    }
+
+    pub(super) fn identifiers(&self) -> MutexGuard<'_, HashMap<KeyName, String>> {
+        lock(&self.identifiers)
+    }
+}
+
+impl fmt::Display for OpenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Endpoint(error) => error.fmt(f),
+            Self::Tls(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for OpenError {}
+
+/// What is behind each lock is replaced as a whole, so that what a panicking thread left is whole.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn endpoint(configuration: &Configuration) -> Result<Endpoint, EndpointDirError> {
+    match &configuration.endpoint {
+        EndpointSource::Directory { dir, servers } if servers.is_empty() => Endpoint::open(dir),
+        EndpointSource::Directory { dir, servers } => Endpoint::open_with_servers(dir, servers.clone()),
+        EndpointSource::Files { server, authority, certificate, key } => {
+            Endpoint::open_files(vec![server.clone()], authority, certificate, key)
+        }
+    }
+}
+
+fn keyring(
+    endpoint: &Endpoint,
+    configuration: &Configuration,
+    group: Option<String>,
+) -> Result<Keyring, TlsConfigError> {
+    let options = Options {
+        per_server: configuration.timeout,
+        total: configuration.timeout.saturating_mul(LIST_SHARES),
+        // A thread that the resolver leaves behind has no place inside a database, least of all in one that is about to fork.
+        resolution: Resolution::ThisThread,
+        trust: match configuration.verify_name {
+            VerifyName::Yes => ServerTrust::AuthorityAndName,
+            VerifyName::No(_) => ServerTrust::AuthorityAlone,
+        },
+        ..Options::default()
+    };
+    Ok(Kmip::new(Session::new(endpoint, options)?, group).into())
+}
+
+fn prints(configuration: &Configuration) -> Vec<Option<Print>> {
+    let paths: Vec<PathBuf> = match &configuration.endpoint {
+        EndpointSource::Directory { dir, .. } => {
+            let ssl = dir.join(SSL_DIR);
+            let secrets = [CA_PEM, CERT_PEM, KEY_PEM, PASSWORD_TXT].map(|name| ssl.join(name));
+            [dir.join(OKVCLIENT_ORA)].into_iter().chain(secrets).collect()
+        }
+        EndpointSource::Files { authority, certificate, key, .. } => {
+            vec![authority.clone(), certificate.clone(), key.clone()]
+        }
+    };
+    paths.iter().map(|path| print(path)).collect()
+}
+
+fn print(path: &Path) -> Option<Print> {
+    let metadata = std::fs::metadata(path).ok()?;
+    Some((metadata.ino(), metadata.len(), metadata.mtime(), metadata.mtime_nsec()))
+}
