@@ -145,8 +145,9 @@ impl Codec {
         if (number == 0) != (found == PageType::SPACE_HEADER) {
             return Err(Fault::Type { found });
         }
-        // The system tablespace keeps a log sequence number there, in the first page of each of its files.
-        let used = self.space_id == 0 || found == PageType::SPATIAL_INDEX;
+        // The system tablespace keeps a log sequence number there, in the first page of each of its files, and pages of
+        // large columns of ROW_FORMAT=COMPRESSED the number of another page.
+        let used = self.space_id == 0 || self.geometry.is_compressed() || found == PageType::SPATIAL_INDEX;
         // Percona Server leaves the encrypted type behind in a page that it decrypted.
         let left = PageType(header::u16_at(page, ORIGINAL_TYPE)) == PageType::ENCRYPTED;
         let zero = is_zero(&page[FLUSH_LSN..ORIGINAL_TYPE])

@@ -3,10 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use strongroom_secret::KeyMaterial;
-use strongroom_tablespace::{
-    Evidence, Family, KeysInMemory, MasterKeySource, Options, PageCodec, Tablespace,
-};
+use strongroom_tablespace::{Evidence, Family, MasterKeySource, Options, PageCodec, Tablespace};
+
+use crate::keyring_file;
 
 const ENCRYPTED: [&str; 9] = [
     "16k/t_enc.ibd",
@@ -31,17 +30,7 @@ fn read(name: &str) -> Vec<u8> {
 /// The keyring that was beside the file.
 fn keys(name: &str) -> Arc<dyn MasterKeySource> {
     let folder = name.split('/').next().expect("a folder");
-    let text = read(&format!("{folder}/component_keyring_file.json"));
-    let json: serde_json::Value = serde_json::from_slice(&text).expect("a keyring file");
-    let elements = json["elements"].as_array().expect("elements");
-    Arc::new(elements.iter().fold(KeysInMemory::new(), |keys, element| {
-        let hex = element["data"].as_str().expect("data");
-        let bytes: Vec<u8> = (0..hex.len())
-            .step_by(2)
-            .map(|at| u8::from_str_radix(&hex[at..at + 2], 16).expect("hexadecimal"))
-            .collect();
-        keys.with_mysql_key(element["data_id"].as_str().expect("an id"), KeyMaterial::new(&bytes))
-    }))
+    keyring_file::keys(&read(&format!("{folder}/component_keyring_file.json")))
 }
 
 fn open(name: &str, bytes: &[u8]) -> Box<dyn PageCodec> {
