@@ -67,8 +67,8 @@ const EE_READ: c_uint = 2;
 const EE_CANT_OPEN_STREAM: c_uint = 15;
 const EE_FILENOTFOUND: c_uint = 29;
 
-/// The first series that says it in the words of today; before, two messages were others.
-const NEW_WORDS: (u32, u32) = (11, 0);
+/// The first series that says it in the words of today; in 11.4 and before, two messages were others.
+const NEW_WORDS: (u32, u32) = (11, 5);
 
 /// Number and text of a fault, as the plugin of that server has them.
 fn words(error: &KeyFileError, server: Option<ServerVersion>) -> (c_uint, String) {

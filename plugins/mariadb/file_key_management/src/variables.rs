@@ -60,14 +60,15 @@ static ALGORITHM_VARIABLE: ServerOwned<EnumVariable> = ServerOwned::new(EnumVari
 ));
 static DIGEST_VARIABLE: ServerOwned<EnumVariable> = ServerOwned::new(EnumVariable::new(
     c"digest",
-    c"Digest that the key of an encrypted key file is derived with, as in openssl enc -md",
+    c"Digest algorithm used for decrypting the key file. The value of the openssl enc -md option",
     &DIGEST,
     0,
     DIGESTS.as_ptr(),
 ));
 static USE_PBKDF2_VARIABLE: ServerOwned<UintVariable> = ServerOwned::new(UintVariable::new(
     c"use_pbkdf2",
-    c"Rounds of PBKDF2 that the key of an encrypted key file is derived with, as in openssl enc -pbkdf2 -iter; 0 for none",
+    c"Number of PBKDF2 iteration used for decrypting the key file. Use 0 to disable PBKDF2, otherwise it's a value of the \
+      openssl enc -iter option",
     &USE_PBKDF2,
     (0, 0, u32::MAX),
     None,
@@ -97,8 +98,8 @@ pub(crate) static ALL: ServerOwned<[*mut c_void; 8]> = ServerOwned::new([
     ptr::null_mut(),
 ]);
 
-/// The first series whose help texts end without a full stop.
-const WITHOUT_FULL_STOPS: (u32, u32) = (11, 0);
+/// The first series whose help texts end without a full stop; those of 11.4 have one.
+const WITHOUT_FULL_STOPS: (u32, u32) = (11, 5);
 
 /// Gives the three variables of old the help texts of this server's own plugin. To be called while the library is being
 /// loaded.

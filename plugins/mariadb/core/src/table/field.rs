@@ -10,7 +10,7 @@ use std::ptr::{self, NonNull};
 
 use strongroom_plugin_abi::symbols;
 
-use super::offsets::Offsets;
+use super::known::Offsets;
 
 /// `Field_long::store(longlong, bool is_unsigned)`, a method: the object comes first.
 type Store = unsafe extern "C" fn(field: *mut c_void, value: i64, is_unsigned: bool) -> i32;

@@ -5,13 +5,15 @@
 //!
 //! - The server demands that the interface version equal its own exact version, so [`prepare`] writes that in while
 //!   the library is being loaded.
-//! - Of the two known shapes of the table description, [`init`] finds out which one it was given.
-//! - Rows are stored only where the server's series is a known one *and* its structures prove, without being trusted,
-//!   to be what we expect (`field.rs`). Otherwise the table is empty, which the error log says, and `FLUSH` works all
-//!   the same.
+//! - Which series has which of the two shapes of the table's description is in one table (`known.rs`). In another series,
+//!   and where the description does not look like its shape, this plugin does not start, and keys are reloaded and shown
+//!   through variables only.
+//! - Rows are stored only on servers that were tested by their exact number, *and* whose structures prove, without being
+//!   trusted, to be what we expect (`field.rs`). Otherwise the table is empty, which the error log says, and `FLUSH`
+//!   works all the same.
 
 mod field;
-mod offsets;
+mod known;
 mod rows;
 
 use std::ffi::{CStr, c_int, c_void};
@@ -19,6 +21,7 @@ use std::ffi::{CStr, c_int, c_void};
 use strongroom_plugin_abi::boundary::guard;
 use strongroom_plugin_abi::symbols;
 
+use self::known::Shape;
 use crate::layout::{FieldInfo, SchemaTable118, SchemaTable1011, ServerOwned};
 use crate::served;
 use crate::server::{Log, server_version};
@@ -55,49 +58,71 @@ pub extern "C" fn prepare() {
 /// Describes the table to the server. Where the encryption plugin did not start, which has been logged, the table is empty
 /// and `FLUSH` fails; a second fault would say nothing new.
 ///
-/// `name` is the table's name in the server, for the shape of the description and
-/// for the error log.
+/// `name` is the table's name in the server, which tells the shape of the description.
 ///
 /// # Safety
 /// To be called by the server, with a description of its own series.
 pub unsafe fn init(log: Log, name: &CStr, description: *mut c_void) -> c_int {
     guard(1, || {
-        let Some(type_handler) = symbols::find(c"type_handler_ulong") else {
-            log.error("the table of keys and FLUSH are not available: this server has no known column type for numbers");
-            return 1;
-        };
-        if description.is_null() {
-            return 1;
-        }
-        let mut fields = COLUMNS.map(|column| FieldInfo::number(column, type_handler.as_ptr())).into_iter();
-        // SAFETY: the server initialises plugins one at a time, and reads the columns afterwards. The description has
-        // one of the two shapes: the newer one has the length of the name where the older one still has a null pointer.
-        unsafe {
-            let place = FIELDS.as_ptr().cast::<FieldInfo>();
-            for at in 0..COLUMNS.len() {
-                place.add(at).write(fields.next().unwrap_or(FieldInfo::END));
-            }
-            let second = description.cast::<usize>().add(1).read();
-            if second == name.count_bytes() {
-                let table = description.cast::<SchemaTable118>();
-                (*table).fields = place;
-                (*table).reset_table = Some(reset);
-                (*table).fill_table = Some(rows::fill);
-            } else {
-                let table = description.cast::<SchemaTable1011>();
-                (*table).fields = place;
-                (*table).reset_table = Some(reset);
-                (*table).fill_table = Some(rows::fill);
-            }
-        }
         served::keep_cache();
-        if offsets::known().is_none() {
+        // SAFETY: passed on.
+        let described = unsafe { describe(name, description) };
+        if let Err(why) = described {
+            log.error(&format!(
+                "there is no FLUSH and no table of keys, because {why}; the variables of {} reload the keys and show them",
+                log.plugin
+            ));
+            return 1;
+        }
+        if known::offsets().is_empty() {
             log.note(
-                "the table of keys stays empty, because this server version was never tested; FLUSH works",
+                "the table of keys stays empty, because this very server version was never tested; FLUSH works, and the \
+                 status variables show the keys",
             );
         }
         0
     })
+}
+
+/// # Safety
+/// As [`init`].
+unsafe fn describe(name: &CStr, description: *mut c_void) -> Result<(), &'static str> {
+    let shape = known::shape().ok_or("this series of the server was never tested")?;
+    let type_handler =
+        symbols::find(c"type_handler_ulong").ok_or("this server has no known column type for numbers")?;
+    if description.is_null() {
+        return Err("the server gave nothing to describe it in");
+    }
+    // SAFETY: the server initialises plugins one at a time, and reads the columns afterwards. Both shapes have at least two
+    // words; the one with the length has it where the other still has a null pointer.
+    unsafe {
+        let length = match shape {
+            Shape::Pointer => 0,
+            Shape::PointerAndLength => name.count_bytes(),
+        };
+        if description.cast::<usize>().add(1).read() != length {
+            return Err("the server's structures are not those of its series");
+        }
+        let fields = FIELDS.as_ptr().cast::<FieldInfo>();
+        for (at, column) in COLUMNS.into_iter().enumerate() {
+            fields.add(at).write(FieldInfo::number(column, type_handler.as_ptr()));
+        }
+        match shape {
+            Shape::Pointer => {
+                let table = description.cast::<SchemaTable1011>();
+                (*table).fields = fields;
+                (*table).reset_table = Some(reset);
+                (*table).fill_table = Some(rows::fill);
+            }
+            Shape::PointerAndLength => {
+                let table = description.cast::<SchemaTable118>();
+                (*table).fields = fields;
+                (*table).reset_table = Some(reset);
+                (*table).fill_table = Some(rows::fill);
+            }
+        }
+    }
+    Ok(())
 }
 
 /// `FLUSH`: loads every key again, on the statement's own thread.

@@ -5,7 +5,7 @@ use std::ffi::{c_int, c_void};
 use strongroom_plugin_abi::boundary::guard;
 
 use super::field::{Columns, columns, store_record};
-use super::{COLUMNS, offsets};
+use super::{COLUMNS, known};
 use crate::served;
 use crate::server::{Privilege, report_error, user_has};
 
@@ -26,14 +26,16 @@ pub(super) unsafe extern "C" fn fill(
         let Some(service) = served::service() else {
             return 0;
         };
-        let (Some(offsets), Some(store_record)) = (offsets::known(), store_record()) else {
+        let (layouts, Some(store_record)) = (known::offsets(), store_record()) else {
             return 0;
         };
-        let Some(Columns { table, fields: [id_field, version_field, latest_field] }) =
-            columns::<{ COLUMNS.len() }>(tables, offsets)
-        else {
+        if layouts.is_empty() {
+            return 0;
+        }
+        let found = layouts.iter().find_map(|offsets| columns::<{ COLUMNS.len() }>(tables, *offsets));
+        let Some(Columns { table, fields: [id_field, version_field, latest_field] }) = found else {
             report_error(
-                "the table of keys cannot be filled: this server's structures are not those of its series",
+                "the table of keys cannot be filled: this server's structures are not those of its version",
             );
             return 1;
         };
