@@ -39,13 +39,16 @@ impl Series {
         }
     }
 
-    /// A server of this series: the one of [`installation`] if it is of this series, else Debian's, unpacked under the
-    /// testkit's folder.
+    /// A server of this series: the one at `STRONGROOM_MARIADB`, of whatever series that is, else an installed one of this
+    /// series, else Debian's packages unpacked under the testkit's folder.
     ///
     /// # Errors
     /// Says why it cannot be had.
     pub fn installation(self) -> Result<Installation, Unavailable> {
-        if let Some(Ok(found)) = present()
+        if let Some(named) = named() {
+            return named;
+        }
+        if let Some(found) = installed()
             && found.is_of(self)
         {
             return Ok(found);
@@ -181,15 +184,16 @@ fn system_tables(share: &Path) -> Option<&'static str> {
 /// # Errors
 /// Says why none of them can be had.
 pub fn installation() -> Result<Installation, Unavailable> {
-    present().unwrap_or_else(of_this_machine)
+    named().or_else(|| installed().map(Ok)).unwrap_or_else(of_this_machine)
 }
 
-/// The one that is named, or installed, if there is any.
-fn present() -> Option<Result<Installation, Unavailable>> {
-    if let Some(base) = std::env::var_os("STRONGROOM_MARIADB") {
-        return Some(Installation::at(Path::new(&base), Vec::new()));
-    }
-    Installation::at(Path::new("/usr"), Vec::new()).ok().map(Ok)
+fn named() -> Option<Result<Installation, Unavailable>> {
+    let base = std::env::var_os("STRONGROOM_MARIADB")?;
+    Some(Installation::at(Path::new(&base), Vec::new()))
+}
+
+fn installed() -> Option<Installation> {
+    Installation::at(Path::new("/usr"), Vec::new()).ok()
 }
 
 fn of_this_machine() -> Result<Installation, Unavailable> {

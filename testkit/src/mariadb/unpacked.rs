@@ -1,7 +1,6 @@
 //! Debian's MariaDB, unpacked under the testkit's folder without being installed.
 
 use std::collections::BTreeSet;
-use std::ffi::OsStr;
 use std::fs;
 use std::io::{self, Read};
 use std::os::unix::fs::PermissionsExt;
@@ -82,21 +81,21 @@ pub(super) fn for_release(home: &Path, codename: &str) -> Result<(), Unavailable
 }
 
 fn run_through_the_loader(home: &Path) -> io::Result<()> {
-    let loader = fs::read_dir(home.join("usr/lib64"))?
-        .flatten()
-        .map(|entry| entry.file_name())
-        .find(|name| name.to_string_lossy().starts_with("ld-linux"))
-        .ok_or_else(|| io::Error::other("the packages have no loader in usr/lib64"))?;
-    let libraries: Vec<String> = library_folders(home)
+    // Some releases have it in /lib64 only as a link to here that begins at the root.
+    let loader = library_folders(home)
         .iter()
-        .filter_map(|folder| folder.strip_prefix(home).ok())
-        .map(|folder| format!("$home/{}", folder.display()))
-        .collect();
+        .filter_map(|folder| fs::read_dir(folder).ok())
+        .flat_map(Iterator::flatten)
+        .find(|entry| entry.file_name().to_string_lossy().starts_with("ld-linux"))
+        .ok_or_else(|| io::Error::other("the packages have no loader"))?
+        .path();
+    let below = |path: &Path| format!("$home/{}", path.strip_prefix(home).unwrap_or(path).display());
+    let libraries: Vec<String> = library_folders(home).iter().map(|folder| below(folder)).collect();
     for folder in ["usr/bin", "usr/sbin"] {
         for entry in fs::read_dir(home.join(folder))? {
             let program = entry?.path();
             if is_program(&program)? {
-                wrap(&program, &loader, &libraries.join(":"))?;
+                wrap(&program, &below(&loader), &libraries.join(":"))?;
             }
         }
     }
@@ -113,15 +112,14 @@ fn is_program(path: &Path) -> io::Result<bool> {
 }
 
 /// Moves `NAME` to `NAME.program` and puts a script in its place, which finds everything beside itself.
-fn wrap(program: &Path, loader: &OsStr, libraries: &str) -> io::Result<()> {
+fn wrap(program: &Path, loader: &str, libraries: &str) -> io::Result<()> {
     let name = program.file_name().unwrap_or_default().to_string_lossy().into_owned();
     fs::rename(program, program.with_file_name(format!("{name}.program")))?;
     let script = format!(
         "#!/bin/sh\n\
          here=\"${{0%/*}}\"\n\
          home=\"$here/../..\"\n\
-         exec \"$home/usr/lib64/{loader}\" --argv0 \"$0\" --library-path \"{libraries}\" \"$here/{name}.program\" \"$@\"\n",
-        loader = loader.to_string_lossy(),
+         exec \"{loader}\" --argv0 \"$0\" --library-path \"{libraries}\" \"$here/{name}.program\" \"$@\"\n"
     );
     fs::write(program, script)?;
     fs::set_permissions(program, fs::Permissions::from_mode(0o755))
