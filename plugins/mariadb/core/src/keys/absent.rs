@@ -1,7 +1,8 @@
 //! What was looked for and not found a moment ago.
 //!
 //! The server asks several times in a row for a key that does not exist, under its own locks. Only the first question
-//! goes over the network.
+//! goes over the network. And whoever asks for many that do not exist, as a damaged page with garbage for a version does, or a user
+//! with one statement after the other, gets only so many of them through to the key server.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -19,6 +20,12 @@ const UNREACHABLE: Duration = Duration::from_secs(10);
 /// Entries that are kept at most; a client can ask for any number of key ids.
 const ENTRIES_MAX: usize = 1024;
 
+/// How many questions may follow each other at once.
+const ALLOWANCE: u32 = 32;
+
+/// How long it takes until one more may be asked.
+const REFILL: Duration = Duration::from_millis(250);
+
 /// One question: any version of a key, or one of them.
 pub type Question = (KeyId, Option<KeyVersion>);
 
@@ -27,6 +34,32 @@ pub type Question = (KeyId, Option<KeyVersion>);
 pub struct Absent {
     until: HashMap<Question, Instant>,
     unreachable_until: Option<Instant>,
+    keys: Allowance,
+    versions: Allowance,
+}
+
+/// How many questions of one kind may still be asked.
+#[derive(Debug, Default)]
+struct Allowance {
+    /// Those that were asked lately.
+    used: u32,
+    /// When the first of them counts no more.
+    next_refill: Option<Instant>,
+}
+
+impl Allowance {
+    fn take(&mut self, now: Instant) -> bool {
+        while let Some(at) = self.next_refill.filter(|&at| at <= now) {
+            self.used -= 1;
+            self.next_refill = (self.used > 0).then_some(at + REFILL);
+        }
+        if self.used == ALLOWANCE {
+            return false;
+        }
+        self.used += 1;
+        self.next_refill.get_or_insert(now + REFILL);
+        true
+    }
 }
 
 impl Absent {
@@ -35,6 +68,13 @@ impl Absent {
     pub fn is_known(&self, question: Question, now: Instant) -> bool {
         self.unreachable_until.is_some_and(|until| now < until)
             || self.until.get(&question).is_some_and(|&until| now < until)
+    }
+
+    /// Whether the key server may be bothered with the question at `now`, which counts as asked then. Keys and versions are counted
+    /// apart, so that damaged pages keep nobody from making a table.
+    pub fn may_ask(&mut self, question: Question, now: Instant) -> bool {
+        let allowance = if question.1.is_some() { &mut self.versions } else { &mut self.keys };
+        allowance.take(now)
     }
 
     /// The key server says that there is no such key.
@@ -51,9 +91,10 @@ impl Absent {
         self.unreachable_until = Some(now + UNREACHABLE);
     }
 
-    /// Everything may be asked again.
+    /// Nothing is known any more. The allowances stay as they are.
     pub fn forget(&mut self) {
-        *self = Self::default();
+        self.until.clear();
+        self.unreachable_until = None;
     }
 }
 
@@ -84,6 +125,22 @@ mod tests {
         absent.unreachable(start);
         absent.forget();
         assert!(!absent.is_known(SEVEN, start));
+    }
+
+    #[test]
+    fn garbage_does_not_hammer_the_key_server() {
+        let (mut absent, start) = (Absent::default(), Instant::now());
+        let version = |number| (KeyId(1), KeyVersion::new(number));
+        let asked = |absent: &mut Absent, at: Instant, count: u32| {
+            (1..=count).filter(|&number| absent.may_ask(version(number), at)).count()
+        };
+        assert_eq!(asked(&mut absent, start, 1000), 32);
+        assert!(absent.may_ask(SEVEN, start), "keys are another matter");
+        absent.forget();
+        assert_eq!(asked(&mut absent, start, 1000), 0);
+        assert_eq!(asked(&mut absent, start + 3 * REFILL, 1000), 3);
+        assert_eq!(asked(&mut absent, start + 1000 * REFILL, 1000), 32);
+        assert_eq!(asked(&mut absent, start + 1000 * REFILL, 1000), 0);
     }
 
     #[test]

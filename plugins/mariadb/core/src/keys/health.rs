@@ -12,6 +12,7 @@ pub struct Health {
     last_contact: Instant,
     fault: Option<Fault>,
     flaws: Vec<String>,
+    flooded: Option<Instant>,
 }
 
 #[derive(Debug)]
@@ -26,13 +27,22 @@ impl Health {
     /// The key server has just given all keys.
     #[must_use]
     pub fn new(now: Instant) -> Self {
-        Self { last_contact: now, fault: None, flaws: Vec::new() }
+        Self { last_contact: now, fault: None, flaws: Vec::new(), flooded: None }
     }
 
     /// The key server gave all keys. If it had not before: for how long.
     pub fn contact(&mut self, now: Instant) -> Option<Duration> {
         self.last_contact = now;
         self.fault.take().map(|fault| now - fault.since)
+    }
+
+    /// More was asked for than the key server is asked. Whether this is worth a line in the error log.
+    pub fn is_flooded(&mut self, now: Instant) -> bool {
+        let is_news = self.flooded.is_none_or(|logged| now >= logged + REPEAT);
+        if is_news {
+            self.flooded = Some(now);
+        }
+        is_news
     }
 
     /// What is not as it should be in the last answer, though keys are served. Those that are news.

@@ -214,6 +214,15 @@ impl KeyService {
         if is_there || absent.is_known(question, Instant::now()) {
             return;
         }
+        if !absent.may_ask(question, Instant::now()) {
+            let is_news = lock(&self.health).is_flooded(Instant::now());
+            if is_news {
+                self.log.warning(
+                    "so many unknown keys or versions are asked for that some are refused without asking the key server",
+                );
+            }
+            return;
+        }
         let found = match version {
             None => self.source.key(id),
             Some(version) => self.source.version(id, version).map(|key| key.into_iter().collect()),

@@ -4,11 +4,9 @@ use strongroom_keyring::versions::KeyId;
 use strongroom_testkit::mariadb::Server;
 use strongroom_testkit::need;
 
-use crate::rig::{FLUSH, Rig, TABLE, eventually, rows, status};
+use crate::rig::{BEHIND, FLUSH, Rig, TABLE, eventually, rows, status};
 
 const SECRET: &str = "plaintext-that-must-not-reach-a-file";
-const BEHIND: &str = "SELECT COUNT(*) FROM information_schema.INNODB_TABLESPACES_ENCRYPTION \
-                      WHERE CURRENT_KEY_ID = 1 AND (MIN_KEY_VERSION < 3 OR CURRENT_KEY_VERSION < 3)";
 
 fn keys_rotate_under_a_running_server_and_every_version_stays_readable(rig: &Rig) {
     let mut server = need!(Server::start(rig.options()));

@@ -18,6 +18,10 @@ pub(crate) const PLUGIN: &str = "strongroom_kmip_key_management";
 pub(crate) const TABLE: &str = "SELECT * FROM information_schema.KMIP_KEY_MANAGEMENT_KEYS";
 pub(crate) const FLUSH: &str = "FLUSH KMIP_KEY_MANAGEMENT_KEYS";
 
+/// Counts the tablespaces of key 1 that hold anything older than version 3. Asking also wakes InnoDB's threads.
+pub(crate) const BEHIND: &str = "SELECT COUNT(*) FROM information_schema.INNODB_TABLESPACES_ENCRYPTION \
+                                 WHERE CURRENT_KEY_ID = 1 AND (MIN_KEY_VERSION < 3 OR CURRENT_KEY_VERSION < 3)";
+
 /// Where the keys are.
 pub(crate) enum KeyServer {
     /// PyKMIP's server: nothing of ours in it.

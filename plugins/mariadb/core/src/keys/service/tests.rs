@@ -331,3 +331,17 @@ fn without_a_usable_key_1_there_is_no_start_and_the_reason_is_told() {
     bench.set_unusable(&[]);
     assert!(matches!(start(&bench), StartError::NoSystemKey));
 }
+
+#[test]
+fn many_unknown_versions_are_few_questions_and_a_served_key_is_served_all_the_same() {
+    let bench = Bench::with(&[(1, 1, 1)]);
+    let service = service(&bench);
+    for version in 2..2_000 {
+        assert_eq!(bytes(&service, 1, version), None);
+        assert_eq!(latest(&service, 1), Some(1));
+    }
+    assert!(bench.questions() < 500, "{}", bench.questions());
+    bench.set(&[(1, 1, 1), (1, 3, 3)]);
+    service.reload().expect("reloads");
+    assert_eq!(bytes(&service, 1, 3), Some(vec![3; 32]));
+}
