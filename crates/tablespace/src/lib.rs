@@ -2,11 +2,13 @@
 
 pub mod codec;
 pub mod disk;
+pub mod file;
 pub mod journal;
 pub mod keys;
 pub mod mariadb;
 pub mod mysql;
 pub mod page;
+pub mod rekey;
 pub mod rotate;
 pub mod run;
 pub mod tablespace;

@@ -101,7 +101,8 @@ struct Belt<'a> {
 impl Belt<'_> {
     fn take_part(&self, run: Run<'_>, work: &Work<'_>) -> Result<(), Stopped> {
         // Pages in the clear are in here.
-        let mut buffer = Zeroizing::new(vec![0; self.chunk]);
+        let room = self.chunk.min(usize::try_from(self.size).unwrap_or(usize::MAX));
+        let mut buffer = Zeroizing::new(vec![0; room]);
         while !self.is_over.load(Ordering::Relaxed) {
             let start = self.next.fetch_add(1, Ordering::Relaxed).saturating_mul(self.chunk as u64);
             if start >= self.size {

@@ -21,10 +21,10 @@ pub(crate) fn uuid() -> ServerUuid {
 
 /// A key that is new in every run.
 pub(crate) fn new_key() -> KeyMaterial {
-    KeyMaterial::try_fill(32, getrandom).unwrap()
+    KeyMaterial::try_fill(32, random).unwrap()
 }
 
-fn getrandom(bytes: &mut [u8]) -> Result<(), rustix::io::Errno> {
+pub(crate) fn random(bytes: &mut [u8]) -> Result<(), rustix::io::Errno> {
     rustix::rand::getrandom(bytes, rustix::rand::GetRandomFlags::empty()).map(|_| ())
 }
 
@@ -112,7 +112,7 @@ impl Kind {
     /// The same, encrypted under a master key.
     pub(crate) fn encrypted(&self, pages: u32, number: u32, master: &KeyMaterial) -> Vec<u8> {
         let mut file = self.plain(pages);
-        let key = TablespaceKey::generate(getrandom).unwrap();
+        let key = TablespaceKey::generate(random).unwrap();
         let id = MasterKeyId::Uuid { uuid: uuid(), number };
         let mut information = Information::wrap(&key, id, master).unwrap();
         if self.layout == Layout::Wide57 {
