@@ -8,6 +8,8 @@
 //! | [`service`] | the one keyring of this process: loading, answering, its status |
 //! | [`handle`] | Rust values behind the pointers that the server carries around |
 //! | [`component`] | the keyring services of `component_keyring_kmip` |
+//! | [`plugin`] | the keyring plugin `keyring_okv` |
+//! | [`version`] | which server this is |
 //!
 //! Invariants:
 //! - No panic crosses the C boundary, and no state of a key server ends the database.
@@ -20,4 +22,6 @@ pub mod config;
 pub mod handle;
 pub mod layout;
 pub mod log;
+pub mod plugin;
 pub mod service;
+pub mod version;

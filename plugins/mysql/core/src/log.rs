@@ -6,7 +6,7 @@
 //! for it, which puts the documented "Plugin … reported" around each line. Where there is neither (`mysql_migrate_keyring`, tests),
 //! lines go to standard error, which is where those programs write theirs.
 
-use std::ffi::{c_char, c_int, c_void};
+use std::ffi::{CStr, c_char, c_int, c_void};
 use std::mem::transmute;
 use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicPtr, Ordering};
@@ -28,6 +28,8 @@ pub enum Level {
 type LogMessage = unsafe extern "C" fn(log_type: c_int, ...) -> c_int;
 /// The error log, as opposed to the others.
 const LOG_TYPE_ERROR: c_int = 1;
+/// What stands in the third pair of brackets, of which the server shows 12 bytes.
+const SUBSYSTEM: &CStr = c"Keyring";
 /// The tags (`enum_log_item_type`), which 8.0.22 to 9.7 share.
 const ITEM_SUBSYSTEM: c_int = 1 << 9;
 const ITEM_PRIORITY: c_int = 1 << 16;
@@ -94,7 +96,7 @@ impl Log {
         };
         // SAFETY: the symbol is a function of this type in every server that has it.
         let message = unsafe { transmute::<NonNull<c_void>, LogMessage>(function) };
-        let (name, line) = (text::to_c(self.name), text::to_c(&format!("{}: {line}", self.name)));
+        let line = text::to_c(&format!("{}: {line}", self.name));
         // SAFETY: each tag is followed by a value of the type that belongs to it, the list ends with a zero tag, and both texts
         // live until the call returns.
         unsafe {
@@ -103,7 +105,7 @@ impl Log {
                 ITEM_PRIORITY,
                 level as i64,
                 ITEM_SUBSYSTEM,
-                name.as_ptr(),
+                SUBSYSTEM.as_ptr(),
                 ITEM_VERBATIM,
                 line.as_ptr(),
                 ITEM_END,

@@ -8,7 +8,7 @@ use std::ffi::{c_char, c_int, c_void};
 use std::ptr;
 use std::sync::Arc;
 
-use strongroom_keyring::{Key, KeyKind};
+use strongroom_keyring::Key;
 use strongroom_plugin_abi::boundary::guard;
 use strongroom_plugin_abi::pointers;
 
@@ -20,14 +20,6 @@ pub(super) static READER: KeyringReaderWithStatus = KeyringReaderWithStatus { in
 
 /// A key stays as it was when it was asked for, until the reader ends.
 type Reader = Arc<Key>;
-
-/// The type's name, as the server writes it.
-pub(crate) fn type_name(kind: KeyKind) -> &'static str {
-    match kind {
-        KeyKind::Aes => "AES",
-        KeyKind::Secret => "SECRET",
-    }
-}
 
 /// # Safety
 /// Each text is null or ends with a zero byte; `reader` is null or a place for a pointer.
@@ -74,7 +66,7 @@ unsafe extern "C" fn lengths(reader: *mut c_void, data_bytes: *mut usize, type_b
         // SAFETY: the server's places.
         unsafe {
             pointers::store(data_bytes, key.material.len());
-            pointers::store(type_bytes, type_name(key.kind).len());
+            pointers::store(type_bytes, key.kind.to_string().len());
         }
         DONE
     })
@@ -96,7 +88,8 @@ unsafe extern "C" fn fetch(
         let Some(key) = (unsafe { handle::borrow::<Reader>(reader) }) else {
             return FAILED;
         };
-        let (bytes, kind) = (key.material.as_bytes(), type_name(key.kind).as_bytes());
+        let (bytes, kind) = (key.material.as_bytes(), key.kind.to_string());
+        let kind = kind.as_bytes();
         if data.is_null() || data_type.is_null() || data_room < bytes.len() || type_room < kind.len() {
             return FAILED;
         }

@@ -2,10 +2,12 @@
 //!
 //! - [`component`]: what a component library declares;
 //! - [`services`]: the keyring services, as tables of functions in the server's order;
+//! - [`plugin`]: what a plugin library declares, and its system variable.
 //!
 //! Offsets were measured on 9.7 and are asserted here.
 
 pub mod component;
+pub mod plugin;
 pub mod services;
 
 use std::cell::UnsafeCell;

@@ -152,9 +152,15 @@ impl Service {
         });
         match &result {
             Ok(()) => {}
-            // The server tries this of its own accord: InnoDB generates keys that may exist and fetches them then.
             Err(trouble @ (Trouble::Keyring(Error::Exists { .. }) | Trouble::Absent)) => {
-                self.log.note(&format!("key {asked} was not {done}: {trouble}"));
+                let line = format!("key {asked} was not {done}: {trouble}");
+                // The server tries this of its own accord: InnoDB generates keys that may exist and fetches them then. A user who
+                // tries it sees NULL, and finds the reason here.
+                if asked.owner.is_none_or(<[u8]>::is_empty) {
+                    self.log.note(&line);
+                } else {
+                    self.log.warning(&line);
+                }
             }
             Err(trouble) => self.log.error(&format!("key {asked} was not {done}: {trouble}")),
         }
