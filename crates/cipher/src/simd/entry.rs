@@ -13,7 +13,8 @@ macro_rules! instruction_set {
             use super::super::vector::{self, Vector};
 
             /// Chains that run at the same time.
-            pub(in super::super) const LANES: usize = REGISTERS * <$vector as Vector>::BLOCKS;
+            pub(in super::super) const LANES: usize = REGISTERS * BLOCKS;
+            const BLOCKS: usize = <$vector as Vector>::BLOCKS;
             const REGISTERS: usize = $registers;
 
             #[target_feature(enable = $features)]
@@ -97,12 +98,12 @@ macro_rules! instruction_set {
                 // SAFETY: the caller keeps this module's contract.
                 unsafe {
                     match (shared, rounds) {
-                        (Some(one), 10) => lanes::<$vector, REGISTERS, LANES, 10, true>(chains, &one.keys, from, to),
-                        (Some(one), 12) => lanes::<$vector, REGISTERS, LANES, 12, true>(chains, &one.keys, from, to),
-                        (Some(one), _) => lanes::<$vector, REGISTERS, LANES, 14, true>(chains, &one.keys, from, to),
-                        (None, 10) => lanes::<$vector, REGISTERS, LANES, 10, false>(chains, &NO_KEYS, from, to),
-                        (None, 12) => lanes::<$vector, REGISTERS, LANES, 12, false>(chains, &NO_KEYS, from, to),
-                        (None, _) => lanes::<$vector, REGISTERS, LANES, 14, false>(chains, &NO_KEYS, from, to),
+                        (Some(one), 10) => lanes::<$vector, REGISTERS, BLOCKS, LANES, 10, true>(chains, &one.keys, from, to),
+                        (Some(one), 12) => lanes::<$vector, REGISTERS, BLOCKS, LANES, 12, true>(chains, &one.keys, from, to),
+                        (Some(one), _) => lanes::<$vector, REGISTERS, BLOCKS, LANES, 14, true>(chains, &one.keys, from, to),
+                        (None, 10) => lanes::<$vector, REGISTERS, BLOCKS, LANES, 10, false>(chains, &NO_KEYS, from, to),
+                        (None, 12) => lanes::<$vector, REGISTERS, BLOCKS, LANES, 12, false>(chains, &NO_KEYS, from, to),
+                        (None, _) => lanes::<$vector, REGISTERS, BLOCKS, LANES, 14, false>(chains, &NO_KEYS, from, to),
                     }
                 }
             }

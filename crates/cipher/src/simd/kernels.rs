@@ -307,13 +307,17 @@ pub(super) struct Chains<const L: usize> {
 /// Takes every lane from step `from` to step `to`. `shared` are the round keys of all lanes, or nothing when each has
 /// its own.
 ///
+/// As many steps as a register has blocks make a [`Tile`], where that many are left: single blocks would need so many
+/// reads, writes and moves between parts of registers that these, not the rounds, set the speed of wide registers.
+///
 /// # Safety
-/// That of [`Vector`]; `L` is `N * V::BLOCKS`; every lane's addresses are valid for these steps, and no lane's
-/// output is another lane's input or output, except where the values do not matter.
+/// That of [`Vector`]; `B` is `V::BLOCKS` and `L` is `N * B`; every lane's addresses are valid for these steps, and no
+/// lane's output is another lane's input or output, except where the values do not matter.
 #[inline(always)]
 pub(super) unsafe fn cbc_lanes<
     V: Vector,
     const N: usize,
+    const B: usize,
     const L: usize,
     const ROUNDS: usize,
     const SHARED: bool,
@@ -326,43 +330,268 @@ pub(super) unsafe fn cbc_lanes<
     // SAFETY: the caller vouches for instructions and memory.
     unsafe {
         let mut state = load::<V, N>(chains.before.as_ptr().cast());
-        for step in from..to {
+        let tiles = if B > 1 { (to - from) / B } else { 0 };
+        if tiles > 0 {
+            cbc_tiles::<V, N, B, L, ROUNDS, SHARED>(&mut state, chains, shared, from, tiles);
+        }
+        for step in from + tiles * B..to {
             let at = 16 * step;
-            let shared = reread(shared);
-            for (register, block) in state.iter_mut().enumerate() {
-                let lane = register * V::BLOCKS;
-                let key = lane_key::<V, L, SHARED>(chains, shared, 0, lane);
-                let plain = V::gather(&chains.src[lane..], at);
-                *block = block.xor(plain.xor(key));
+            let mut plain = [V::splat(0); N];
+            for (register, blocks) in plain.iter_mut().enumerate() {
+                *blocks = V::gather(&chains.src[register * B..], at);
             }
-            for round in 1..ROUNDS {
-                for (register, block) in state.iter_mut().enumerate() {
-                    let key = lane_key::<V, L, SHARED>(chains, shared, round, register * V::BLOCKS);
-                    *block = block.encrypt_round(key).pinned();
-                }
+            if SHARED {
+                cbc_step::<V, N, ROUNDS>(&mut state, &plain, Shared(reread(shared)), &mut ());
+            } else {
+                cbc_step::<V, N, ROUNDS>(&mut state, &plain, Own(chains), &mut ());
             }
-            for (register, block) in state.iter_mut().enumerate() {
-                let lane = register * V::BLOCKS;
-                let key = lane_key::<V, L, SHARED>(chains, shared, ROUNDS, lane);
-                *block = block.encrypt_last(key);
-                block.scatter(&chains.dst[lane..], at);
+            for (register, block) in state.iter().enumerate() {
+                block.scatter(&chains.dst[register * B..], at);
             }
         }
         store(&state, chains.before.as_mut_ptr().cast());
     }
 }
 
+/// `B` steps of all lanes, by step and register: plaintext before its step was taken, encrypted after.
+type Tile<V, const N: usize, const B: usize> = [[V; N]; B];
+
+/// Takes every lane `tiles * B` steps on. Lanes are read and written by whole registers, and
+/// [turned](Vector::transpose) in between. The tile before is written and the tile behind is read while the rounds of
+/// this one run, spread over them: in one piece they would fill the processor's queues, and the rounds would wait.
+///
+/// # Safety
+/// That of [`cbc_lanes`]; `tiles` is not zero.
+#[inline(always)]
+unsafe fn cbc_tiles<
+    V: Vector,
+    const N: usize,
+    const B: usize,
+    const L: usize,
+    const ROUNDS: usize,
+    const SHARED: bool,
+>(
+    state: &mut [V; N],
+    chains: &Chains<L>,
+    shared: &RoundKeys,
+    from: usize,
+    tiles: usize,
+) {
+    let bytes = 16 * B;
+    // SAFETY: the caller vouches for instructions and memory.
+    unsafe {
+        let mut resident = [V::splat(0); ROUND_KEYS_MAX];
+        if SHARED && V::REGISTERS >= 32 {
+            for (key, block) in resident.iter_mut().zip(&shared[..=ROUNDS]) {
+                *key = V::splat(*block);
+            }
+        }
+        let mut buffers: [Tile<V, N, B>; 2] = [[[V::splat(0); N]; B]; 2];
+        for register in 0..N {
+            read_tile(&mut buffers[0], chains, register, 16 * from);
+        }
+        for tile in 0..tiles {
+            let at = 16 * from + tile * bytes;
+            let behind = (tile + 1 < tiles).then_some(at + bytes);
+            let [even, odd] = &mut buffers;
+            let (this, other) = if tile.is_multiple_of(2) { (even, odd) } else { (odd, even) };
+            for (step, row) in this.iter_mut().enumerate() {
+                let plain = *row;
+                let before = (tile > 0).then(|| at.wrapping_sub(bytes));
+                let mut turning = Turning { tile: other, chains, register: step * (N / B), before, behind };
+                if !SHARED {
+                    cbc_step::<V, N, ROUNDS>(state, &plain, Own(chains), &mut turning);
+                } else if V::REGISTERS < 32 {
+                    cbc_step::<V, N, ROUNDS>(state, &plain, Shared(reread(shared)), &mut turning);
+                } else {
+                    cbc_step::<V, N, ROUNDS>(state, &plain, Resident(&resident), &mut turning);
+                }
+                *row = *state;
+            }
+        }
+        for register in 0..N {
+            write_tile(&buffers[(tiles - 1) % 2], chains, register, 16 * from + (tiles - 1) * bytes);
+        }
+    }
+}
+
+/// What is done between the rounds of a step.
+trait Between {
+    /// Called after each round but the last, with the round's number.
+    ///
+    /// # Safety
+    /// That of [`Vector`].
+    unsafe fn after(&mut self, round: usize);
+}
+
+/// Nothing.
+impl Between for () {
+    #[inline(always)]
+    unsafe fn after(&mut self, _: usize) {}
+}
+
+/// A tile that is written and read during a step: as many registers as there are for each of its steps.
+struct Turning<'c, V, const N: usize, const B: usize, const L: usize> {
+    tile: &'c mut Tile<V, N, B>,
+    chains: &'c Chains<L>,
+    /// The first register.
+    register: usize,
+    /// Where it is written, unless it holds nothing yet.
+    before: Option<usize>,
+    /// Where it is read then, unless nothing is left. No plaintext is left in it that way either.
+    behind: Option<usize>,
+}
+
+impl<V: Vector, const N: usize, const B: usize, const L: usize> Between for Turning<'_, V, N, B, L> {
+    #[inline(always)]
+    unsafe fn after(&mut self, round: usize) {
+        // Turns to read and to write, and how many rounds apart, of the nine that every key has before its last.
+        let turns = 2 * (N / B);
+        let apart = 8 / turns;
+        let turn = (round - 1) / apart;
+        if !(round - 1).is_multiple_of(apart) || turn >= turns {
+            return;
+        }
+        let register = self.register + turn / 2;
+        // SAFETY: the caller vouches for the instructions, whoever made this for memory and registers.
+        unsafe {
+            if turn.is_multiple_of(2) {
+                if let Some(before) = self.before {
+                    write_tile(self.tile, self.chains, register, before);
+                }
+            } else if let Some(behind) = self.behind {
+                read_tile(self.tile, self.chains, register, behind);
+            }
+        }
+    }
+}
+
+/// Reads the lanes of one register into a tile.
+///
+/// # Safety
+/// That of [`cbc_lanes`], for `16 * B` bytes `at` bytes past the lanes' addresses; `register` is less than `N`.
+#[inline(always)]
+unsafe fn read_tile<V: Vector, const N: usize, const B: usize, const L: usize>(
+    tile: &mut Tile<V, N, B>,
+    chains: &Chains<L>,
+    register: usize,
+    at: usize,
+) {
+    // SAFETY: the caller vouches for instructions, memory and index.
+    unsafe {
+        let lanes = chains.src.as_ptr().add(register * B);
+        let mut group = [V::splat(0); B];
+        for (lane, blocks) in group.iter_mut().enumerate() {
+            *blocks = V::load((*lanes.add(lane)).wrapping_add(at));
+        }
+        V::transpose(&mut group);
+        for (blocks, row) in group.iter().zip(tile) {
+            *row.as_mut_ptr().add(register) = *blocks;
+        }
+    }
+}
+
+/// Writes one register's lanes of a tile.
+///
+/// # Safety
+/// As for [`read_tile`].
+#[inline(always)]
+unsafe fn write_tile<V: Vector, const N: usize, const B: usize, const L: usize>(
+    tile: &Tile<V, N, B>,
+    chains: &Chains<L>,
+    register: usize,
+    at: usize,
+) {
+    // SAFETY: the caller vouches for instructions, memory and index.
+    unsafe {
+        let lanes = chains.dst.as_ptr().add(register * B);
+        let mut group = [V::splat(0); B];
+        for (blocks, row) in group.iter_mut().zip(tile) {
+            *blocks = *row.as_ptr().add(register);
+        }
+        V::transpose(&mut group);
+        for (lane, blocks) in group.iter().enumerate() {
+            blocks.store((*lanes.add(lane)).wrapping_add(at));
+        }
+    }
+}
+
+/// Encrypts the next block of every lane. ///
 /// # Safety
 /// That of [`Vector`].
 #[inline(always)]
-unsafe fn lane_key<V: Vector, const L: usize, const SHARED: bool>(
-    chains: &Chains<L>,
-    shared: &RoundKeys,
-    round: usize,
-    lane: usize,
-) -> V {
-    // SAFETY: the caller vouches for the instructions; `lane` is a register's first, so a whole register follows.
+unsafe fn cbc_step<V: Vector, const N: usize, const ROUNDS: usize>(
+    state: &mut [V; N],
+    plain: &[V; N],
+    keys: impl Keys<V>,
+    between: &mut impl Between,
+) {
+    // SAFETY: the caller vouches for the instructions.
     unsafe {
-        if SHARED { V::splat(shared[round]) } else { V::load(chains.keys[round].as_ptr().add(lane).cast()) }
+        for (register, block) in state.iter_mut().enumerate() {
+            let key = keys.round(0, register * V::BLOCKS);
+            *block = block.xor(plain[register].xor(key));
+        }
+        // Spelt out, because the compiler leaves a loop here, whose end the processor then guesses wrong.
+        macro_rules! rounds {
+            ($($round:literal)*) => {$(
+                if $round < ROUNDS {
+                    for (register, block) in state.iter_mut().enumerate() {
+                        let key = keys.round($round, register * V::BLOCKS);
+                        *block = block.encrypt_round(key).pinned();
+                    }
+                    between.after($round);
+                }
+            )*};
+        }
+        rounds!(1 2 3 4 5 6 7 8 9 10 11 12 13);
+        for (register, block) in state.iter_mut().enumerate() {
+            let key = keys.round(ROUNDS, register * V::BLOCKS);
+            *block = block.encrypt_last(key);
+        }
+    }
+}
+
+/// Where a step takes its round keys from.
+trait Keys<V: Vector>: Copy {
+    /// The key of a round for the lanes of one register, which start with `lane`.
+    ///
+    /// # Safety
+    /// That of [`Vector`]; a whole register of lanes follows.
+    unsafe fn round(self, round: usize, lane: usize) -> V;
+}
+
+/// One schedule for all lanes, in registers. Only processors with 32 registers have room for it beside the blocks.
+#[derive(Clone, Copy)]
+struct Resident<'k, V>(&'k [V; ROUND_KEYS_MAX]);
+
+/// One schedule for all lanes, read from memory in each step.
+#[derive(Clone, Copy)]
+struct Shared<'k>(&'k RoundKeys);
+
+/// Each lane's own.
+#[derive(Clone, Copy)]
+struct Own<'c, const L: usize>(&'c Chains<L>);
+
+impl<V: Vector> Keys<V> for Resident<'_, V> {
+    #[inline(always)]
+    unsafe fn round(self, round: usize, _: usize) -> V {
+        self.0[round]
+    }
+}
+
+impl<V: Vector> Keys<V> for Shared<'_> {
+    #[inline(always)]
+    unsafe fn round(self, round: usize, _: usize) -> V {
+        // SAFETY: the caller vouches for the instructions.
+        unsafe { V::splat(self.0[round]) }
+    }
+}
+
+impl<V: Vector, const L: usize> Keys<V> for Own<'_, L> {
+    #[inline(always)]
+    unsafe fn round(self, round: usize, lane: usize) -> V {
+        // SAFETY: the caller vouches for the instructions and for a whole register of lanes.
+        unsafe { V::load(self.0.keys[round].as_ptr().add(lane).cast()) }
     }
 }

@@ -6,11 +6,12 @@
 //!
 //! **The trap.** Pages are aligned to their size, so lanes that stand at the same offset of different pages compete for
 //! one set of the first-level cache (4 KiB apart is enough), which has 8 to 12 places for up to 32 lanes: that costs two
-//! thirds of the speed. So the lanes start one after the other, [`STAGGER_STEPS`] apart, and because a finished lane goes on with the
-//! next page they stay apart to the end of the batch.
+//! thirds of the speed. So the lanes start one after the other, [`STAGGER_STEPS`] apart, and because a finished lane goes
+//! on with the next page they stay apart to the end of the batch.
 //!
-//! A page is one to two stretches in its lane: the chain, then what the page's rule adds to it, which is a chain of its
-//! own. Lanes without work run over a small idle buffer, which costs nothing that a shorter loop would save.
+//! What a page's rule adds to its chain is a chain of its own, of one or two blocks. Pages that have come to that point
+//! are put aside until there is one for every lane, because short chains between long ones would interrupt all lanes.
+//! Lanes without work run over a small idle buffer, which costs nothing that a shorter loop would save.
 
 use core::ptr;
 
@@ -20,8 +21,9 @@ use super::kernels::Chains;
 use super::schedule::{ROUND_KEYS_MAX, Schedule};
 use crate::pages::Rule;
 
-/// Steps of 16 bytes by which each lane starts after the one before.
-const STAGGER_STEPS: usize = 4;
+/// Steps of 16 bytes by which each lane starts after the one before: two lanes to a line of the cache. Lanes further
+/// apart need more steps until all of them run.
+const STAGGER_STEPS: usize = 2;
 
 /// Pages shorter than this many steps start together: they end before they could collide, and waiting would cost more.
 const STAGGER_PAGE_STEPS: usize = 128;
@@ -41,38 +43,31 @@ pub(crate) struct Chain<'k> {
     pub(super) len: usize,
 }
 
-/// What a lane does until its next event.
-#[derive(Clone, Copy)]
-enum Stretch<'k> {
-    /// Nothing, until it is given a page.
-    Idle,
-    /// The whole blocks of a page.
-    Body(Chain<'k>),
-    /// InnoDB's second chain over the last 32 bytes.
-    Rechained,
-    /// MariaDB's encrypted initialisation vector, made in the lane's spare block.
-    Mask(Chain<'k>),
-}
-
 /// All that is moved while a batch runs. Copied keys are cleared on drop.
 struct Lanes<'k, const L: usize> {
     chains: Chains<L>,
-    /// The step at which each lane's stretch ends.
+    /// The step at which each lane is through with its page, or is to be looked at again.
     ends: [usize; L],
-    stretches: [Stretch<'k>; L],
+    /// The page whose whole blocks each lane encrypts; nothing where it waits.
+    pages: [Option<Chain<'k>>; L],
     /// Copy each page's round keys into its lane?
     own_keys: bool,
-    /// One block for each lane, for masks.
-    spare: *mut [u8; 16],
     /// Where lanes without work run: [`IDLE_STEPS`] blocks whose values do not matter.
     idle: *mut u8,
+}
+
+/// Pages whose whole blocks are encrypted, and that their rule adds something to.
+struct Ended<'k, const L: usize> {
+    pages: [Option<Chain<'k>>; L],
+    count: usize,
+    lanes: Lanes<'k, L>,
 }
 
 /// Runs every chain. `advance(chains, from, to)` takes all lanes through the steps from `from` to `to`.
 ///
 /// # Safety
 /// The chains' memory is valid, in place or without overlap, and no chain's output touches another's memory. All have
-/// the same number of rounds; with `shared`, all have the same schedule.
+/// the same rule and number of rounds; with `shared`, all have the same schedule.
 pub(super) unsafe fn run<'k, const L: usize>(
     mut pages: impl Iterator<Item = Chain<'k>>,
     shared: bool,
@@ -80,20 +75,8 @@ pub(super) unsafe fn run<'k, const L: usize>(
 ) {
     const { assert!(L * STAGGER_STEPS <= IDLE_STEPS, "the last lane waits inside the idle buffer") };
     let mut idle = [0; 16 * IDLE_STEPS];
-    let mut spare = Zeroizing::new([[0; 16]; L]);
-    let mut lanes = Lanes::<L> {
-        chains: Chains {
-            keys: [[0; L]; ROUND_KEYS_MAX],
-            before: [0; L],
-            src: [ptr::null(); L],
-            dst: [ptr::null_mut(); L],
-        },
-        ends: [0; L],
-        stretches: [Stretch::Idle; L],
-        own_keys: !shared,
-        spare: spare.as_mut_ptr(),
-        idle: idle.as_mut_ptr(),
-    };
+    let mut lanes = Lanes::<L>::new(shared, &mut idle);
+    let mut ended = Ended { pages: [None; L], count: 0, lanes: Lanes::new(shared, &mut idle) };
     let mut now = 0;
     let mut busy = 0;
     let mut next = pages.next();
@@ -102,57 +85,91 @@ pub(super) unsafe fn run<'k, const L: usize>(
         _ => 0,
     };
     for lane in 0..L {
-        lanes.idle(lane, now, now + lane * stagger);
+        lanes.wait(lane, now, now + lane * stagger);
     }
     loop {
+        let mut until = usize::MAX;
         for lane in 0..L {
-            if lanes.ends[lane] != now {
-                continue;
-            }
-            // SAFETY: passed on.
-            let more = unsafe { lanes.finish(lane, now) };
-            if more {
-                continue;
-            }
-            busy -= usize::from(!matches!(lanes.stretches[lane], Stretch::Idle));
-            // Pages without a stretch, being empty, are passed over.
-            loop {
-                let Some(page) = next.take() else {
-                    lanes.idle(lane, now, (now / IDLE_STEPS + 1) * IDLE_STEPS);
-                    break;
-                };
-                next = pages.next();
-                // SAFETY: passed on.
-                if unsafe { lanes.start(lane, now, page) } {
-                    busy += 1;
-                    break;
+            if lanes.ends[lane] == now {
+                let mut done = lanes.pages[lane].take();
+                busy -= usize::from(done.is_some());
+                loop {
+                    if let Some(page) = done.filter(Chain::has_extra) {
+                        ended.pages[ended.count] = Some(page);
+                        ended.count += 1;
+                        if ended.count == L {
+                            // SAFETY: passed on.
+                            unsafe { ended.complete(&mut advance) };
+                        }
+                    }
+                    let Some(page) = next.take() else {
+                        lanes.wait(lane, now, (now / IDLE_STEPS + 1) * IDLE_STEPS);
+                        break;
+                    };
+                    next = pages.next();
+                    // SAFETY: passed on.
+                    if unsafe { lanes.start(lane, now, page) } {
+                        busy += 1;
+                        break;
+                    }
+                    // A page without a whole block has come to its end already.
+                    done = Some(page);
                 }
             }
+            until = until.min(lanes.ends[lane]);
         }
         if busy == 0 && next.is_none() {
-            return;
+            break;
         }
-        let until = lanes.ends.iter().copied().fold(usize::MAX, usize::min);
         advance(&mut lanes.chains, now, until);
         now = until;
+    }
+    // SAFETY: passed on.
+    unsafe { ended.complete(&mut advance) };
+}
+
+impl Chain<'_> {
+    /// Whether the page's rule adds something to its chain.
+    fn has_extra(&self) -> bool {
+        !self.len.is_multiple_of(16) && self.rule != Rule::WholeBlocks
     }
 }
 
 impl<'k, const L: usize> Lanes<'k, L> {
-    /// Lets a lane run from `now` until `end` from `src` to `dst`.
-    fn stretch(&mut self, lane: usize, now: usize, end: usize, src: *const u8, dst: *mut u8) {
+    fn new(shared: bool, idle: &mut [u8; 16 * IDLE_STEPS]) -> Self {
+        let idle = idle.as_mut_ptr();
+        Self {
+            chains: Chains { keys: [[0; L]; ROUND_KEYS_MAX], before: [0; L], src: [idle; L], dst: [idle; L] },
+            ends: [0; L],
+            pages: [None; L],
+            own_keys: !shared,
+            idle,
+        }
+    }
+
+    /// Lets a lane run from `now` on from `src` to `dst`.
+    fn direct(&mut self, lane: usize, now: usize, src: *const u8, dst: *mut u8) {
         self.chains.src[lane] = src.wrapping_sub(16 * now);
         self.chains.dst[lane] = dst.wrapping_sub(16 * now);
+    }
+
+    /// Lets a lane wait until `end`, no more than [`IDLE_STEPS`] away.
+    fn wait(&mut self, lane: usize, now: usize, end: usize) {
+        self.direct(lane, now, self.idle, self.idle);
         self.ends[lane] = end;
     }
 
-    /// Lets a lane wait. No more than [`IDLE_STEPS`] at a time.
-    fn idle(&mut self, lane: usize, now: usize, end: usize) {
-        self.stretch(lane, now, end, self.idle, self.idle);
-        self.stretches[lane] = Stretch::Idle;
+    /// Gives a lane a page's key and initialisation vector.
+    fn set_up(&mut self, lane: usize, page: &Chain<'k>) {
+        if self.own_keys {
+            for (keys, key) in self.chains.keys.iter_mut().zip(&page.schedule.keys) {
+                keys[lane] = *key;
+            }
+        }
+        self.chains.before[lane] = page.iv;
     }
 
-    /// Puts a page into a lane. False if there is nothing to do for it.
+    /// Puts a page into a lane. False if it has no whole block.
     ///
     /// # Safety
     /// That of [`run`].
@@ -162,66 +179,53 @@ impl<'k, const L: usize> Lanes<'k, L> {
             // SAFETY: the last bytes of the page, at two places that do not overlap.
             unsafe { ptr::copy_nonoverlapping(page.src.add(16 * blocks), page.dst.add(16 * blocks), rest) };
         }
-        if self.own_keys && page.len > 0 {
-            for (keys, key) in self.chains.keys.iter_mut().zip(&page.schedule.keys) {
-                keys[lane] = *key;
-            }
-        }
         if blocks == 0 {
-            return self.extra(lane, now, page);
-        }
-        self.chains.before[lane] = page.iv;
-        self.stretch(lane, now, now + blocks, page.src, page.dst);
-        self.stretches[lane] = Stretch::Body(page);
-        true
-    }
-
-    /// Starts what the page's rule adds to its body. False if that is nothing.
-    fn extra(&mut self, lane: usize, now: usize, page: Chain<'k>) -> bool {
-        if page.len.is_multiple_of(16) {
             return false;
         }
-        match page.rule {
-            Rule::WholeBlocks => false,
-            Rule::InnoDb => {
-                let last = page.dst.wrapping_add(page.len - 32);
-                self.chains.before[lane] = page.iv;
-                self.stretch(lane, now, now + 2, last, last);
-                self.stretches[lane] = Stretch::Rechained;
-                true
-            }
-            Rule::MariaDb => {
-                // The chain's first block, of zeros, is the encrypted initialisation vector.
-                let spare = self.spare.wrapping_add(lane).cast::<u8>();
-                // SAFETY: each lane has its block.
-                unsafe { spare.cast::<[u8; 16]>().write([0; 16]) };
-                self.chains.before[lane] = page.iv;
-                self.stretch(lane, now, now + 1, spare, spare);
-                self.stretches[lane] = Stretch::Mask(page);
-                true
-            }
-        }
+        self.set_up(lane, &page);
+        self.direct(lane, now, page.src, page.dst);
+        self.ends[lane] = now + blocks;
+        self.pages[lane] = Some(page);
+        true
     }
+}
 
-    /// Completes the stretch that ends now. True if the page goes on in this lane.
+impl<'k, const L: usize> Ended<'k, L> {
+    /// Completes the pages as their rule says.
     ///
     /// # Safety
-    /// That of [`run`].
-    unsafe fn finish(&mut self, lane: usize, now: usize) -> bool {
-        match self.stretches[lane] {
-            Stretch::Idle | Stretch::Rechained => false,
-            Stretch::Body(page) => self.extra(lane, now, page),
-            Stretch::Mask(page) => {
-                let tail = page.len % 16;
-                // SAFETY: the last bytes of the page's output, which already hold its input, and the lane's own block.
-                let (bytes, mask) = unsafe {
-                    let bytes = core::slice::from_raw_parts_mut(page.dst.add(page.len - tail), tail);
-                    (bytes, &*self.spare.add(lane))
-                };
-                for (byte, mask) in bytes.iter_mut().zip(mask) {
-                    *byte ^= mask;
-                }
-                false
+    /// That of [`run`]; each page's output holds its last bytes.
+    unsafe fn complete(&mut self, advance: &mut impl FnMut(&mut Chains<L>, usize, usize)) {
+        let pages = &self.pages[..core::mem::take(&mut self.count)];
+        let Some(Some(first)) = pages.first() else {
+            return;
+        };
+        // InnoDB's second chain over the last 32 bytes; or MariaDB's encrypted initialisation vector, which is what a
+        // block of zeros becomes.
+        let (rule, steps) = (first.rule, if first.rule == Rule::InnoDb { 2 } else { 1 });
+        let mut masks = Zeroizing::new([[0_u8; 16]; L]);
+        for (lane, page) in pages.iter().flatten().enumerate() {
+            self.lanes.set_up(lane, page);
+            let place = match rule {
+                Rule::InnoDb => page.dst.wrapping_add(page.len - 32),
+                _ => masks[lane].as_mut_ptr(),
+            };
+            self.lanes.direct(lane, 0, place, place);
+        }
+        // Lanes beyond work on what they worked on before, or on the idle buffer, and that must not be a page.
+        for lane in pages.len()..L {
+            self.lanes.wait(lane, 0, steps);
+        }
+        advance(&mut self.lanes.chains, 0, steps);
+        if rule == Rule::InnoDb {
+            return;
+        }
+        for (page, mask) in pages.iter().flatten().zip(&*masks) {
+            let tail = page.len % 16;
+            // SAFETY: the last bytes of the page's output, which already hold its input.
+            let bytes = unsafe { core::slice::from_raw_parts_mut(page.dst.add(page.len - tail), tail) };
+            for (byte, mask) in bytes.iter_mut().zip(mask) {
+                *byte ^= mask;
             }
         }
     }

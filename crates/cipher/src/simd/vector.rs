@@ -11,6 +11,8 @@ use core::arch::x86_64::*;
 pub(super) trait Vector: Copy {
     /// AES blocks in a register.
     const BLOCKS: usize;
+    /// Registers of this width that the processor has.
+    const REGISTERS: usize = 16;
 
     /// The same block in every place.
     unsafe fn splat(block: u128) -> Self;
@@ -22,6 +24,9 @@ pub(super) trait Vector: Copy {
     unsafe fn gather(from: &[*const u8], at: usize) -> Self;
     /// Writes one block to each of the first `BLOCKS` addresses, `at` bytes further on.
     unsafe fn scatter(self, to: &[*mut u8], at: usize);
+    /// Turns `BLOCKS` registers, each with blocks that follow one another in a lane, into registers that each hold one
+    /// block of every lane, or back again. It is its own inverse.
+    unsafe fn transpose(group: &mut [Self]);
     /// Exclusive or.
     unsafe fn xor(self, other: Self) -> Self;
     /// One round of the cipher (FIPS 197 §5.1) with this round key.
@@ -112,6 +117,9 @@ impl Vector for Xmm {
     }
 
     #[inline(always)]
+    unsafe fn transpose(_: &mut [Self]) {}
+
+    #[inline(always)]
     unsafe fn shifted_in(self, before: u128) -> Self {
         // SAFETY: the caller vouches for the instruction.
         unsafe { Self::splat(before) }
@@ -182,6 +190,17 @@ impl Vector for Ymm {
     }
 
     #[inline(always)]
+    unsafe fn transpose(group: &mut [Self]) {
+        let [first, second] = group else { return };
+        // SAFETY: the caller vouches for the instructions.
+        unsafe {
+            let low = _mm256_permute2x128_si256::<0x20>(first.0, second.0);
+            second.0 = _mm256_permute2x128_si256::<0x31>(first.0, second.0);
+            first.0 = low;
+        }
+    }
+
+    #[inline(always)]
     unsafe fn shifted_in(self, before: u128) -> Self {
         // SAFETY: the caller vouches for the instructions.
         unsafe {
@@ -207,6 +226,7 @@ impl Vector for Ymm {
 
 impl Vector for Zmm {
     const BLOCKS: usize = 4;
+    const REGISTERS: usize = 32;
 
     instructions! {
         xor(other) = _mm512_xor_si512;
@@ -252,6 +272,23 @@ impl Vector for Zmm {
             Xmm(_mm512_extracti32x4_epi32::<1>(self.0)).store(to[1].wrapping_add(at));
             Xmm(_mm512_extracti32x4_epi32::<2>(self.0)).store(to[2].wrapping_add(at));
             Xmm(_mm512_extracti32x4_epi32::<3>(self.0)).store(to[3].wrapping_add(at));
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn transpose(group: &mut [Self]) {
+        let [a, b, c, d] = group else { return };
+        // SAFETY: the caller vouches for the instructions.
+        unsafe {
+            // The even and the odd blocks of two registers, then those of the results.
+            let (even, odd) =
+                (_mm512_shuffle_i64x2::<0x88>(a.0, b.0), _mm512_shuffle_i64x2::<0xDD>(a.0, b.0));
+            let (even_too, odd_too) =
+                (_mm512_shuffle_i64x2::<0x88>(c.0, d.0), _mm512_shuffle_i64x2::<0xDD>(c.0, d.0));
+            a.0 = _mm512_shuffle_i64x2::<0x88>(even, even_too);
+            b.0 = _mm512_shuffle_i64x2::<0x88>(odd, odd_too);
+            c.0 = _mm512_shuffle_i64x2::<0xDD>(even, even_too);
+            d.0 = _mm512_shuffle_i64x2::<0xDD>(odd, odd_too);
         }
     }
 
