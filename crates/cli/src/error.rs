@@ -20,7 +20,7 @@ use strongroom_vault::enrolment::TokenError;
 use strongroom_vault::server::ServeError;
 
 use crate::command::keyfile::Fault;
-use crate::command::keyring;
+use crate::command::{keyring, mysql as mysql_server};
 use crate::enrolment::AddressFault;
 use crate::exit::Exit;
 
@@ -105,6 +105,8 @@ pub(crate) enum Error {
     KeyFile(Fault),
     /// Keys were not copied from one keyring to another.
     Migrate(keyring::Fault),
+    /// A command about a MySQL server was not done.
+    Mysql(mysql_server::Fault),
     /// Too few servers passed the test.
     Ping {
         /// How many passed.
@@ -222,6 +224,7 @@ impl Error {
             Self::Load(error) => load_exit(error),
             Self::KeyFile(fault) => fault.exit(),
             Self::Migrate(fault) => fault.exit(),
+            Self::Mysql(fault) => fault.exit(),
             Self::Enrol(faults) => faults.last().map_or(Exit::OtherSide, |last| last.fault.exit()),
             Self::Vault(refusal) => refusal_exit(refusal.kind),
             Self::Control(error) => control_exit(error),
@@ -330,6 +333,12 @@ impl From<keyring::Fault> for Error {
     }
 }
 
+impl From<mysql_server::Fault> for Error {
+    fn from(fault: mysql_server::Fault) -> Self {
+        Self::Mysql(fault)
+    }
+}
+
 impl std::error::Error for Error {}
 
 #[cfg(test)]
@@ -435,6 +444,9 @@ mod tests {
             (Error::Migrate(keyring::Fault::SamePlace), Exit::Usage),
             (Error::Migrate(keyring::Fault::Conflict(vec![])), Exit::Failed),
             (Error::Migrate(keyring::Fault::NotReadBack(vec![])), Exit::Integrity),
+            (Error::Mysql(mysql_server::Fault::NoVault), Exit::Usage),
+            (Error::Mysql(mysql_server::Fault::Checks(1)), Exit::Failed),
+            (Error::Mysql(mysql_server::Fault::Lost(String::new())), Exit::Integrity),
             (refusal(RefusalKind::NotFound), Exit::NotFound),
             (refusal(RefusalKind::Forbidden), Exit::OtherSide),
             (refusal(RefusalKind::Sealed), Exit::OtherSide),

@@ -88,6 +88,7 @@ impl Error {
             Self::Load(error) => split(&error.to_string()),
             Self::KeyFile(fault) => split(&fault.to_string()),
             Self::Migrate(fault) => split(&fault.to_string()),
+            Self::Mysql(fault) => split(&fault.to_string()),
             Self::Token(error) => split(&error.to_string()),
             Self::Vault(refusal) => split(&refusal.message),
             Self::Control(error) => split(&error.to_string()),

@@ -9,6 +9,7 @@ mod keyfile;
 mod keyring;
 mod keys;
 mod mariadb_status;
+mod mysql;
 mod quickstart;
 mod vault;
 
@@ -28,6 +29,10 @@ pub(crate) use keys::{
     MariadbKeyAddArgs, MariadbKeyCommand, MariadbKeyListArgs, MariadbKeyRotateArgs,
 };
 pub(crate) use mariadb_status::MariadbStatusArgs;
+pub(crate) use mysql::{
+    MysqlAccountArgs, MysqlCheckArgs, MysqlCommand, MysqlInstallArgs, MysqlPlugin, MysqlRotateArgs,
+    MysqlSiteArgs, MysqlStatusArgs, MysqlVaultArgs,
+};
 pub(crate) use quickstart::QuickstartArgs;
 pub(crate) use vault::{
     AuditCommand, InitArgs, PassphraseArgs, ServeArgs, UnsealArgs, VaultCommand, VaultDirArgs,
@@ -96,6 +101,10 @@ pub(crate) enum Command {
     /// MariaDB's keys on a KMIP server, and what a running MariaDB uses
     #[command(subcommand)]
     Mariadb(MariadbCommand),
+
+    /// A MySQL server's keyring: install, check and inspect it, rotate its master key
+    #[command(subcommand)]
+    Mysql(MysqlCommand),
 
     /// Print a completion script for a shell
     Completions {

@@ -9,6 +9,7 @@ pub(crate) mod keyring;
 pub(crate) mod list;
 pub(crate) mod mariadb;
 pub(crate) mod mariadb_status;
+pub(crate) mod mysql;
 pub(crate) mod ping;
 pub(crate) mod serve;
 pub(crate) mod shell;
