@@ -99,14 +99,13 @@ impl Tablespace {
         if header::page_type(bytes) != PageType::SPACE_HEADER {
             return Err(DetectError::Type { found: header::page_type(bytes) });
         }
-        let (space_id, again) = (header::u32_at(bytes, SPACE_ID), header::u32_at(bytes, FSP_SPACE_ID));
         if mariadb::is_full_crc32(bytes) {
             return Err(DetectError::Flags { flags: header::u32_at(bytes, FSP_FLAGS) });
         }
-        Self::mysql(bytes, space_id, again)
+        Self::mysql(bytes)
     }
 
-    fn mysql(bytes: &[u8], space_id: u32, space_id_again: u32) -> Result<Self, DetectError> {
+    fn mysql(bytes: &[u8]) -> Result<Self, DetectError> {
         let flags = header::u32_at(bytes, FSP_FLAGS);
         let geometry = mysql::flags::geometry(flags).ok_or(DetectError::Flags { flags })?;
         let head = bytes.get(..geometry.physical()).ok_or(DetectError::Short { bytes: bytes.len() })?;
@@ -121,12 +120,17 @@ impl Tablespace {
         } else {
             Evidence::Neither
         };
-        let verdict = checksum::verify(geometry, head, Policy::Any).and_then(|algorithm| {
-            match space_id == space_id_again {
-                true => Ok(algorithm),
-                false => Err(Fault::SpaceId { found: space_id, expected: space_id_again }),
+        // Page 0 has the number twice, and its checksum covers the second one.
+        let (first, second) = (header::u32_at(head, SPACE_ID), header::u32_at(head, FSP_SPACE_ID));
+        let (space_id, verdict) = match checksum::verify(geometry, head, Policy::Any) {
+            Ok(_) if first != second => (second, Err(Fault::SpaceId { found: first, expected: second })),
+            Ok(algorithm) => (second, Ok(algorithm)),
+            Err(fault) => {
+                // Either may be what is damaged; page 1 has the number too.
+                let witness = bytes.get(geometry.physical()..).map(|next| header::u32_at(next, SPACE_ID));
+                (if witness == Some(second) { second } else { first }, Err(fault))
             }
-        });
+        };
         Ok(Self {
             family: Family::MySql,
             evidence,

@@ -157,13 +157,14 @@ pub fn compress(page: &mut [u8], algorithm: Algorithm) -> bool {
     true
 }
 
-/// Exactly `bytes` expanded bytes, or nothing.
+/// Exactly `bytes` expanded bytes of all of `packed`, or nothing.
 fn inflate(packed: &[u8], bytes: usize) -> Option<Vec<u8>> {
     let mut decoder = ZlibDecoder::new(packed);
     let mut out = vec![0; bytes];
     decoder.read_exact(&mut out).ok()?;
     // Reading on makes the decoder check the stream's own checksum.
-    matches!(decoder.read(&mut [0]), Ok(0)).then_some(out)
+    let ended = matches!(decoder.read(&mut [0]), Ok(0)) && decoder.total_in() == packed.len() as u64;
+    ended.then_some(out)
 }
 
 fn deflate(body: &[u8]) -> Option<Vec<u8>> {

@@ -150,6 +150,8 @@ pub struct Information {
     /// Whether the zero word of a 64-bit server of MySQL 5.7 stands behind the number.
     wide: bool,
     master_key: MasterKeyId,
+    /// What stands in the place of the uuid where there is no master key to name.
+    unused_uuid: [u8; UUID_BYTES],
     wrapped: [u8; PAIR_BYTES],
     crc: u32,
 }
@@ -260,7 +262,14 @@ impl Information {
         };
         let (wrapped, rest) = rest.split_first_chunk().ok_or(short)?;
         let crc = rest.first_chunk().ok_or(short)?;
-        Ok(Some(Self { version, wide, master_key, wrapped: *wrapped, crc: u32::from_be_bytes(*crc) }))
+        Ok(Some(Self {
+            version,
+            wide,
+            master_key,
+            unused_uuid: uuid.copied().filter(|_| number == 0).unwrap_or([0; UUID_BYTES]),
+            wrapped: *wrapped,
+            crc: u32::from_be_bytes(*crc),
+        }))
     }
 
     /// Wraps `key` for the server that has `master`. The layout is that of MySQL 8.0 on; [`rewrap`](Self::rewrap)
@@ -268,7 +277,14 @@ impl Information {
     #[must_use]
     pub fn wrap(key: &TablespaceKey, master_key: MasterKeyId, master: &KeyMaterial) -> Option<Self> {
         let wrapped = key.wrap(master)?;
-        Some(Self { version: Version::V3, wide: false, master_key, wrapped, crc: key.crc() })
+        Some(Self {
+            version: Version::V3,
+            wide: false,
+            master_key,
+            unused_uuid: [0; UUID_BYTES],
+            wrapped,
+            crc: key.crc(),
+        })
     }
 
     /// The same tablespace key under another master key, in the layout that the server which wrote this reads. `None` when
@@ -354,7 +370,7 @@ impl Information {
             match &self.master_key {
                 MasterKeyId::Uuid { uuid, .. } => bytes.extend_from_slice(uuid.as_str().as_bytes()),
                 MasterKeyId::Default | MasterKeyId::ServerId { .. } => {
-                    bytes.extend_from_slice(&[0; UUID_BYTES]);
+                    bytes.extend_from_slice(&self.unused_uuid);
                 }
             }
         }

@@ -1,5 +1,8 @@
-//! The formats, on files that real servers made.
+//! The formats, on files that real servers made and on files of an independent writer.
 
+mod built;
+mod damage;
 mod keyring_file;
 mod live;
 mod samples;
+mod writer;
