@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
+use std::time::Instant;
 
 use strongroom_kmip::message::{RequestMessage, RequestPayload};
 use strongroom_kmip::types::BatchErrorContinuationOption;
@@ -86,7 +87,10 @@ impl Session {
                     self.keep(index, connection);
                     return Ok(());
                 }
-                Err(failure) => failures.push(failure),
+                Err(failure) => {
+                    self.ledger.failed(index, &failure);
+                    failures.push(failure);
+                }
             }
         }
         Err(Error::NoServer { failures })
@@ -157,6 +161,7 @@ impl Session {
                 match self.attempt(index, deadline, operation, repeat, &payloads) {
                     Attempt::Answered(results) => return Ok(results),
                     Attempt::Failed(failure) => {
+                        self.ledger.failed(index, &failure);
                         failures.push(failure);
                         break;
                     }
@@ -193,6 +198,7 @@ impl Session {
             Ok(message) => message,
             Err(fault) => return Attempt::Fatal(Error::Request { operation, fault }),
         };
+        let sent = Instant::now();
         if let Err(cause) = connection.stream.send(&message, deadline) {
             // The server has not got all of it, so it has done nothing.
             return give_up(failed(Step::Kmip, cause));
@@ -203,10 +209,13 @@ impl Session {
         match results {
             Ok(items) => {
                 self.keep(index, connection);
+                self.ledger.answered(index, sent.elapsed());
                 Attempt::Answered(Results { server: server.clone(), items })
             }
             Err((step, cause)) if repeat == Repeat::Never => {
-                Attempt::Fatal(Error::OutcomeUnknown { operation, failure: failed(step, cause) })
+                let failure = failed(step, cause);
+                self.ledger.failed(index, &failure);
+                Attempt::Fatal(Error::OutcomeUnknown { operation, failure })
             }
             Err((step, cause)) => give_up(failed(step, cause)),
         }

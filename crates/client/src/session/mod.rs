@@ -12,6 +12,7 @@
 mod answer;
 mod call;
 mod connection;
+mod health;
 mod locate;
 mod many;
 mod negotiate;
@@ -40,6 +41,7 @@ use connection::Connection;
 
 pub use answer::AnswerFault;
 pub(crate) use connection::exchange;
+pub use health::ServerHealth;
 pub use many::Fetched;
 pub(crate) use negotiate::discover;
 pub use options::Options;
@@ -55,6 +57,7 @@ pub struct Session {
     idle: Mutex<Vec<(usize, Connection)>>,
     /// Whether a server refused a batch, so that requests go one by one.
     no_batches: AtomicBool,
+    ledger: health::Ledger,
 }
 
 /// What became of a change to an object.
@@ -79,6 +82,7 @@ impl Session {
             last_good: AtomicUsize::new(0),
             idle: Mutex::new(Vec::new()),
             no_batches: AtomicBool::new(false),
+            ledger: health::Ledger::new(endpoint.servers.len()),
         })
     }
 
@@ -96,6 +100,12 @@ impl Session {
     #[must_use]
     pub fn server(&self) -> Option<&ServerAddress> {
         self.servers.get(self.last_good.load(Ordering::Relaxed))
+    }
+
+    /// How each server has been doing, in the order of the list.
+    #[must_use]
+    pub fn health(&self) -> Vec<ServerHealth> {
+        self.ledger.read(&self.servers, self.last_good.load(Ordering::Relaxed))
     }
 
     /// Create (KMIP 1.4 §4.1): has the server make a symmetric key, and gives its unique identifier.
