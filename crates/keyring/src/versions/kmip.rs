@@ -5,14 +5,15 @@ use std::fmt;
 use std::sync::{Mutex, PoisonError};
 
 use strongroom_client::Session;
-use strongroom_client::session::AnswerFault;
+use strongroom_client::error::Step;
+use strongroom_client::session::{AnswerFault, ServerHealth};
 use strongroom_kmip::ManagedObject;
 use strongroom_kmip::attribute::{Attribute, AttributeKind, Attributes, Name};
 use strongroom_kmip::types::{CryptographicAlgorithm, ObjectType, State, UsageMask};
 
 use super::{
-    KeyFault, KeyId, KeyVersion, LoadError, Loaded, OnLoss, Refused, Unusable, VersionedKey, VersionedKeys,
-    is_usable_length,
+    KeyFault, KeyId, KeyServer, KeyServerState, KeyVersion, LoadError, Loaded, OnLoss, Refused, Unusable,
+    VersionedKey, VersionedKeys, is_usable_length,
 };
 use crate::backend::{activated, dispose, is_live};
 
@@ -391,6 +392,10 @@ impl VersionedKeys for KmipVersions {
         })
     }
 
+    fn servers(&self) -> Vec<KeyServer> {
+        self.session.health().into_iter().map(key_server).collect()
+    }
+
     fn on_loss(&self) -> OnLoss {
         OnLoss::KeepAndGoOn
     }
@@ -422,6 +427,30 @@ fn latest(found: &[VersionDescription]) -> BTreeMap<KeyId, KeyVersion> {
         *highest = key.version.max(*highest);
     }
     latest
+}
+
+fn key_server(health: ServerHealth) -> KeyServer {
+    let state = match health {
+        ServerHealth { is_failing: true, .. } => KeyServerState::Away,
+        ServerHealth { is_in_use: true, .. } => KeyServerState::InUse,
+        ServerHealth { last_answer: Some(_), .. } => KeyServerState::Standby,
+        _ => KeyServerState::NotTried,
+    };
+    let step = |step| match step {
+        Step::Name => "name",
+        Step::Tcp => "TCP",
+        Step::Tls => "TLS",
+        Step::Kmip => "KMIP",
+    };
+    KeyServer {
+        address: health.server.to_string(),
+        state,
+        last_answer: health.last_answer,
+        round_trip: health.round_trip,
+        last_failure: health
+            .last_failure
+            .map(|(at, failure)| (at, step(failure.step), failure.cause.to_string())),
+    }
 }
 
 /// What is wrong with one object, where the error is about it and not about the server.

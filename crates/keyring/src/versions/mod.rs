@@ -8,6 +8,7 @@ mod set;
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use strongroom_kmip::types::ResultReason;
 use strongroom_secret::KeyMaterial;
@@ -76,6 +77,11 @@ pub trait VersionedKeys: Send + Sync {
     /// [`LoadError`].
     fn version(&self, id: KeyId, version: KeyVersion) -> Result<Option<VersionedKey>, LoadError>;
 
+    /// How the servers of the back end have been doing, for back ends that have servers.
+    fn servers(&self) -> Vec<KeyServer> {
+        Vec::new()
+    }
+
     /// Where in the back end somebody should look who wants to know why the last answer to [`load`](Self::load) was refused,
     /// for back ends that have such a place, as a file has lines.
     fn place(&self, _refused: &Refused) -> Option<String> {
@@ -115,6 +121,45 @@ pub enum OnLoss {
     KeepAndGoOn,
 }
 
+/// How one server of a back end has been doing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyServer {
+    /// Its address.
+    pub address: String,
+    /// What it is doing now.
+    pub state: KeyServerState,
+    /// When it last answered, whatever the answer.
+    pub last_answer: Option<SystemTime>,
+    /// How long that took, from the request on.
+    pub round_trip: Option<Duration>,
+    /// When it last could not be used, at which step, and why.
+    pub last_failure: Option<(SystemTime, &'static str, String)>,
+}
+
+/// What a server of a back end is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyServerState {
+    /// The next question goes to it.
+    InUse,
+    /// It has answered before, and others are asked first.
+    Standby,
+    /// The last attempt failed.
+    Away,
+    /// Nobody had to ask it so far.
+    NotTried,
+}
+
+impl fmt::Display for KeyServerState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::InUse => "in use",
+            Self::Standby => "standby",
+            Self::Away => "away",
+            Self::NotTried => "not tried",
+        })
+    }
+}
+
 /// A source that somebody else uses as well.
 impl<T: VersionedKeys + ?Sized> VersionedKeys for Arc<T> {
     fn load(&self) -> Result<Vec<VersionedKey>, LoadError> {
@@ -127,6 +172,10 @@ impl<T: VersionedKeys + ?Sized> VersionedKeys for Arc<T> {
 
     fn on_loss(&self) -> OnLoss {
         T::on_loss(self)
+    }
+
+    fn servers(&self) -> Vec<KeyServer> {
+        T::servers(self)
     }
 
     fn key(&self, id: KeyId) -> Result<Vec<VersionedKey>, LoadError> {
