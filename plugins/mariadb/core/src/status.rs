@@ -102,6 +102,27 @@ pub unsafe extern "C" fn cache_age(
     unsafe { number(out, buffer, age) }
 }
 
+/// The key servers in the order of their list, each with what it is doing, as in `[::1]:5696 in use, 10.0.0.2:5696 away`.
+///
+/// # Safety
+/// As [`keys`].
+pub unsafe extern "C" fn servers(
+    _thd: *mut c_void,
+    out: *mut ShowVariable,
+    buffer: *mut c_void,
+    _status: *mut c_void,
+    _scope: c_int,
+) -> c_int {
+    let list = |service: &KeyService| {
+        let servers = service.servers();
+        let words: Vec<_> =
+            servers.iter().map(|server| format!("{} {}", server.address, server.state)).collect();
+        words.join(", ")
+    };
+    // SAFETY: passed on.
+    unsafe { words(out, buffer, list) }
+}
+
 /// # Safety
 /// As [`keys`].
 unsafe fn words(

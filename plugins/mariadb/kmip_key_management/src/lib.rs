@@ -1,7 +1,7 @@
 //! `kmip_key_management`: a plugin that gives MariaDB its encryption keys from a KMIP server, which MariaDB never had.
 //!
-//! The library holds two plugins: `kmip_key_management` (keys and encryption) and `KMIP_KEY_MANAGEMENT_KEYS` (the
-//! table of keys and versions, and `FLUSH`). Everything the server calls is in `strongroom-mariadb-core`; here are the
+//! The library holds three plugins: `kmip_key_management` (keys and encryption), `KMIP_KEY_MANAGEMENT_KEYS` (the table of keys and
+//! versions, and `FLUSH`) and `KMIP_KEY_MANAGEMENT_VAULTS` (the table of KMIP servers). Everything the server calls is in `strongroom-mariadb-core`; here are the
 //! names, the variables (`variables.rs`) and the way from a configuration to a source of keys (`source.rs`).
 
 #![allow(non_upper_case_globals, reason = "the server looks these symbols up by name")]
@@ -20,10 +20,13 @@ use strongroom_plugin_abi::boundary::guard;
 
 const LOG: Log = Log { plugin: "kmip_key_management" };
 const TABLE: &CStr = c"KMIP_KEY_MANAGEMENT_KEYS";
+const SERVER_TABLE: &CStr = c"KMIP_KEY_MANAGEMENT_VAULTS";
 
-static STATUS: ServerOwned<[ShowVariable; 7]> = ServerOwned::new([
+static STATUS: ServerOwned<[ShowVariable; 9]> = ServerOwned::new([
     ShowVariable::function(c"kmip_key_management_keys", status::keys),
     ShowVariable::function(c"kmip_key_management_versions", status::versions),
+    ShowVariable::function(c"kmip_key_management_version_list", status::version_list),
+    ShowVariable::function(c"kmip_key_management_vaults", status::servers),
     ShowVariable::function(c"kmip_key_management_last_refresh", status::last_refresh),
     ShowVariable::function(c"kmip_key_management_seconds_since_contact", status::seconds_since_contact),
     ShowVariable::function(c"kmip_key_management_cache", status::cache),
@@ -41,7 +44,7 @@ pub static _maria_sizeof_struct_st_plugin_: c_int = size_of::<Declaration>() as 
 
 /// The plugins of this library.
 #[unsafe(no_mangle)]
-pub static _maria_plugin_declarations_: ServerOwned<[Declaration; 3]> = ServerOwned::new([
+pub static _maria_plugin_declarations_: ServerOwned<[Declaration; 4]> = ServerOwned::new([
     Declaration::new(
         PluginType::Encryption,
         served::encryption(),
@@ -58,6 +61,14 @@ pub static _maria_plugin_declarations_: ServerOwned<[Declaration; 3]> = ServerOw
         TABLE,
         c"Keys and versions of kmip_key_management",
         init_table,
+        table::deinit,
+    ),
+    Declaration::new(
+        PluginType::InformationSchema,
+        table::info(),
+        SERVER_TABLE,
+        c"KMIP servers of kmip_key_management",
+        init_server_table,
         table::deinit,
     ),
     Declaration::END,
@@ -89,4 +100,9 @@ unsafe extern "C" fn deinit(_plugin: *mut c_void) -> c_int {
 unsafe extern "C" fn init_table(description: *mut c_void) -> c_int {
     // SAFETY: the server passes a description of its own series.
     unsafe { table::init(LOG, TABLE, description) }
+}
+
+unsafe extern "C" fn init_server_table(description: *mut c_void) -> c_int {
+    // SAFETY: the server passes a description of its own series.
+    unsafe { table::init_servers(SERVER_TABLE, description) }
 }

@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use strongroom_keyring::cache::{CacheError, Cached};
-use strongroom_keyring::versions::{KeyId, KeySet, KeyVersion, LoadError, Unusable, VersionedKeys};
+use strongroom_keyring::versions::{
+    KeyId, KeyServer, KeySet, KeyVersion, LoadError, Unusable, VersionedKeys,
+};
 use strongroom_secret::KeyMaterial;
 
 use super::absent::{Absent, Question};
@@ -172,6 +174,12 @@ impl KeyService {
                 Err(error)
             }
         }
+    }
+
+    /// How the servers behind the source have been doing, in the order of their list.
+    #[must_use]
+    pub fn servers(&self) -> Vec<KeyServer> {
+        self.source.servers()
     }
 
     /// The sealed cache, where there is one.

@@ -26,6 +26,7 @@ impl LexString {
 
 /// One column. A column without a name ends the array.
 #[repr(C)]
+#[derive(Clone, Copy)]
 pub struct FieldInfo {
     type_handler: *const c_void,
     char_length: c_uint,
@@ -74,6 +75,19 @@ impl FieldInfo {
             show_name: LexString::new(name),
             open_method: 0,
         }
+    }
+}
+
+impl FieldInfo {
+    /// A column for at most `characters` of text, never null, which `SHOW` shows too.
+    ///
+    /// `type_handler` is the address of the server's object for its `VARCHAR` columns.
+    #[must_use]
+    pub const fn text(name: &'static CStr, characters: c_uint, type_handler: *const c_void) -> Self {
+        let mut field = Self::number(name, type_handler);
+        field.char_length = characters;
+        field.unsigned_flag = 0;
+        field
     }
 }
 

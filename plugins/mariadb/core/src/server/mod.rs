@@ -8,10 +8,12 @@ mod error;
 mod log;
 mod privilege;
 mod thread;
+mod time;
 mod version;
 
 pub use error::{log_error, report_error, report_note, report_warning};
 pub use log::Log;
 pub use privilege::{Privilege, current_user_has, user_has};
 pub use thread::ServerThread;
+pub use time::utc;
 pub use version::{ServerVersion, server_version};

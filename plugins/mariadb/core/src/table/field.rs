@@ -2,9 +2,9 @@
 //!
 //! Following a wrong offset would read memory that is not there and take the database down. So every step is read
 //! through the kernel, which reports an address that does not exist instead of faulting, and the object at the end
-//! must carry the virtual table of the one class we can store into.
+//! must carry the virtual table of the class we mean to store into.
 
-use std::ffi::{c_char, c_void};
+use std::ffi::{CStr, c_char, c_void};
 use std::mem::transmute;
 use std::ptr::{self, NonNull};
 
@@ -13,48 +13,143 @@ use strongroom_plugin_abi::symbols;
 use super::known::Offsets;
 
 /// `Field_long::store(longlong, bool is_unsigned)`, a method: the object comes first.
-type Store = unsafe extern "C" fn(field: *mut c_void, value: i64, is_unsigned: bool) -> i32;
+type StoreNumber = unsafe extern "C" fn(field: *mut c_void, value: i64, is_unsigned: bool) -> i32;
+
+/// `Field_varstring::store(const char *, size_t, CHARSET_INFO *)`.
+type StoreText = unsafe extern "C" fn(
+    field: *mut c_void,
+    text: *const c_char,
+    bytes: usize,
+    character_set: *const c_void,
+) -> i32;
+
+/// What a column holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// A 32-bit number without a sign.
+    Number,
+    /// Text of at most this many characters.
+    Text(u32),
+}
+
+impl Kind {
+    /// The virtual table of the server's class for such columns.
+    const fn class(self) -> &'static CStr {
+        match self {
+            Self::Number => c"_ZTV10Field_long",
+            Self::Text(_) => c"_ZTV15Field_varstring",
+        }
+    }
+
+    /// The server's object that makes such columns.
+    pub(super) const fn type_handler(self) -> &'static CStr {
+        match self {
+            Self::Number => c"type_handler_ulong",
+            Self::Text(_) => c"type_handler_varchar",
+        }
+    }
+}
+
+/// What is put into a column.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Value {
+    /// For [`Kind::Number`].
+    Number(u32),
+    /// For [`Kind::Text`].
+    Text(String),
+}
 
 /// Where the object's virtual table begins, after two words that the C++ ABI puts in front.
 const VTABLE_HEADER: usize = 2 * size_of::<usize>();
 
-/// One numeric column of the row being built.
-pub(super) struct NumberField {
+/// The virtual table of what the server puts in the place of a column that the statement does not ask for.
+const UNWANTED: &CStr = c"_ZTV12Field_string";
+
+/// One column of the row being built.
+struct Field {
     object: *mut c_void,
-    store: Store,
+    /// `None` where the statement does not ask for it.
+    store: Option<Store>,
+}
+
+/// How a value gets into a column.
+#[derive(Clone, Copy)]
+enum Store {
+    Number(StoreNumber),
+    /// With the character set that we write in, UTF-8 of at most three bytes, which is that of these tables.
+    Text(StoreText, NonNull<c_void>),
 }
 
 /// The table being filled and its columns.
-pub(super) struct Columns<const N: usize> {
+pub(super) struct Columns {
     pub(super) table: *mut c_void,
-    pub(super) fields: [NumberField; N],
+    fields: Vec<Field>,
 }
 
-/// Finds the table and its first `N` columns from the server's `TABLE_LIST`; `None` where anything is not as expected.
-pub(super) fn columns<const N: usize>(tables: *const c_void, offsets: Offsets) -> Option<Columns<N>> {
-    let class = symbols::find(c"_ZTV10Field_long")?.as_ptr().addr().checked_add(VTABLE_HEADER)?;
-    let store = symbols::find(c"_ZN10Field_long5storeExb")?;
-    // SAFETY: the symbol is this method in every server that has it.
-    let store = unsafe { transmute::<NonNull<c_void>, Store>(store) };
+impl Store {
+    fn of(kind: Kind) -> Option<Self> {
+        Some(match kind {
+            Kind::Number => {
+                let method = symbols::find(c"_ZN10Field_long5storeExb")?;
+                // SAFETY: the symbol is this method in every server that has it.
+                Self::Number(unsafe { transmute::<NonNull<c_void>, StoreNumber>(method) })
+            }
+            Kind::Text(_) => {
+                let method = symbols::find(c"_ZN15Field_varstring5storeEPKcmPK15charset_info_st")?;
+                // SAFETY: the symbol is this method in every server that has it.
+                let method = unsafe { transmute::<NonNull<c_void>, StoreText>(method) };
+                Self::Text(method, symbols::find(c"my_charset_utf8mb3_general_ci")?)
+            }
+        })
+    }
+}
 
+/// Finds the table and its first columns from the server's `TABLE_LIST`; `None` where anything is not as expected.
+pub(super) fn columns(
+    tables: *const c_void,
+    offsets: Offsets,
+    kinds: impl IntoIterator<Item = Kind>,
+) -> Option<Columns> {
     let table = read_pointer(tables.wrapping_byte_add(offsets.table))?;
     let array = read_pointer(table.wrapping_byte_add(offsets.fields))?;
-    let mut objects = [ptr::null_mut(); N];
-    for (at, object) in objects.iter_mut().enumerate() {
-        *object = read_pointer(array.wrapping_byte_add(at * size_of::<usize>()))?;
-        if read_pointer(*object)?.addr() != class {
-            return None;
+    let find = |(at, kind): (usize, Kind)| {
+        let object = read_pointer(array.wrapping_byte_add(at * size_of::<usize>()))?;
+        let class = read_pointer(object)?.addr();
+        let is = |name: &'static CStr| {
+            symbols::find(name).and_then(|table| table.as_ptr().addr().checked_add(VTABLE_HEADER))
+                == Some(class)
+        };
+        if is(kind.class()) {
+            Some(Field { object, store: Some(Store::of(kind)?) })
+        } else if is(UNWANTED) {
+            Some(Field { object, store: None })
+        } else {
+            None
         }
-    }
-    Some(Columns { table, fields: objects.map(|object| NumberField { object, store }) })
+    };
+    let fields = kinds.into_iter().enumerate().map(find).collect::<Option<_>>()?;
+    Some(Columns { table, fields })
 }
 
-impl NumberField {
-    /// Puts a number into the row being built.
-    pub(super) fn store(&self, value: u32) {
-        // SAFETY: the object is a `Field_long`, as its virtual table showed, and belongs to the statement whose thread
-        // this is.
-        unsafe { (self.store)(self.object, i64::from(value), true) };
+impl Columns {
+    /// Puts values into the row being built, in the order of the columns.
+    pub(super) fn store(&self, values: &[Value]) {
+        for (field, value) in self.fields.iter().zip(values) {
+            match (field.store, value) {
+                // SAFETY: the object is a `Field_long`, as its virtual table showed, and belongs to the statement whose
+                // thread this is.
+                (Some(Store::Number(store)), Value::Number(value)) => unsafe {
+                    store(field.object, i64::from(*value), true);
+                },
+                // SAFETY: the object is a `Field_varstring`, as its virtual table showed, and belongs to the statement
+                // whose thread this is; it copies the text.
+                (Some(Store::Text(store, character_set)), Value::Text(text)) => unsafe {
+                    store(field.object, text.as_ptr().cast(), text.len(), character_set.as_ptr());
+                },
+                (None, _) => {}
+                _ => debug_assert!(false, "a value of another kind than its column"),
+            }
+        }
     }
 }
 
@@ -98,6 +193,8 @@ mod tests {
     #[test]
     fn without_a_server_there_are_no_columns() {
         let zeros = [0_usize; 64];
-        assert!(columns::<3>(zeros.as_ptr().cast(), Offsets { table: 264, fields: 168 }).is_none());
+        assert!(
+            columns(zeros.as_ptr().cast(), Offsets { table: 264, fields: 168 }, [Kind::Number]).is_none()
+        );
     }
 }

@@ -1,6 +1,6 @@
-//! `FLUSH`, `SHOW` and the `INFORMATION_SCHEMA` table of keys and versions.
+//! `FLUSH`, `SHOW` and the `INFORMATION_SCHEMA` tables: of keys and versions, and of key servers.
 //!
-//! All three are one plugin of the second kind in the same library. Unlike the encryption interface this one consists
+//! A table with its `SHOW`, and the keys' with `FLUSH`, is one plugin of the second kind in the same library. Unlike the encryption interface this one consists
 //! of the server's private C++ structures, so it is used with distrust:
 //!
 //! - The server demands that the interface version equal its own exact version, so [`prepare`] writes that in while
@@ -13,16 +13,19 @@
 //!   works all the same.
 
 mod field;
+mod keys;
 mod known;
 mod rows;
+mod servers;
 
 use std::ffi::{CStr, c_int, c_void};
 
 use strongroom_plugin_abi::boundary::guard;
 use strongroom_plugin_abi::symbols;
 
+use self::field::Kind;
 use self::known::Shape;
-use crate::layout::{FieldInfo, SchemaTable118, SchemaTable1011, ServerOwned};
+use crate::layout::{FieldInfo, FillTable, ResetTable, SchemaTable118, SchemaTable1011, ServerOwned};
 use crate::served;
 use crate::server::{Log, server_version};
 
@@ -30,12 +33,22 @@ use crate::server::{Log, server_version};
 /// a process that is no server.
 static INTERFACE_VERSION: ServerOwned<c_int> = ServerOwned::new(0);
 
-/// The columns and the entry that ends them.
-static FIELDS: ServerOwned<[FieldInfo; COLUMNS.len() + 1]> =
-    ServerOwned::new([FieldInfo::END, FieldInfo::END, FieldInfo::END, FieldInfo::END]);
+/// The columns of the table of keys, and the entry that ends them.
+static KEY_FIELDS: ServerOwned<[FieldInfo; keys::COLUMNS.len() + 1]> =
+    ServerOwned::new([FieldInfo::END; keys::COLUMNS.len() + 1]);
 
-/// The columns, in the order in which [`rows`] fills them.
-const COLUMNS: [&CStr; 3] = [c"KEY_ID", c"KEY_VERSION", c"LATEST"];
+/// The columns of the table of key servers, and the entry that ends them.
+static SERVER_FIELDS: ServerOwned<[FieldInfo; servers::COLUMNS.len() + 1]> =
+    ServerOwned::new([FieldInfo::END; servers::COLUMNS.len() + 1]);
+
+/// What the server is told of a table.
+struct Description {
+    /// Room for one more than there are columns.
+    fields: *mut FieldInfo,
+    columns: &'static [(&'static CStr, Kind)],
+    flush: Option<ResetTable>,
+    fill: FillTable,
+}
 
 /// The `info` of the table's declaration.
 #[must_use]
@@ -55,7 +68,7 @@ pub extern "C" fn prepare() {
     });
 }
 
-/// Describes the table to the server. Where the encryption plugin did not start, which has been logged, the table is empty
+/// Describes the table of keys to the server. Where the encryption plugin did not start, which has been logged, the table is empty
 /// and `FLUSH` fails; a second fault would say nothing new.
 ///
 /// `name` is the table's name in the server, which tells the shape of the description.
@@ -65,8 +78,14 @@ pub extern "C" fn prepare() {
 pub unsafe fn init(log: Log, name: &CStr, description: *mut c_void) -> c_int {
     guard(1, || {
         served::keep_cache();
+        let keys = Description {
+            fields: KEY_FIELDS.as_ptr().cast(),
+            columns: &keys::COLUMNS,
+            flush: Some(reset),
+            fill: keys::fill,
+        };
         // SAFETY: passed on.
-        let described = unsafe { describe(name, description) };
+        let described = unsafe { describe(name, description, &keys) };
         if let Err(why) = described {
             log.error(&format!(
                 "there is no FLUSH and no table of keys, because {why}; the variables of {} reload the keys and show them",
@@ -84,12 +103,28 @@ pub unsafe fn init(log: Log, name: &CStr, description: *mut c_void) -> c_int {
     })
 }
 
+/// Describes the table of key servers to the server. Where that cannot be done the table of keys cannot be had either, which has been
+/// logged.
+///
 /// # Safety
 /// As [`init`].
-unsafe fn describe(name: &CStr, description: *mut c_void) -> Result<(), &'static str> {
+pub unsafe fn init_servers(name: &CStr, description: *mut c_void) -> c_int {
+    guard(1, || {
+        let servers = Description {
+            fields: SERVER_FIELDS.as_ptr().cast(),
+            columns: &servers::COLUMNS,
+            flush: None,
+            fill: servers::fill,
+        };
+        // SAFETY: passed on.
+        c_int::from(unsafe { describe(name, description, &servers) }.is_err())
+    })
+}
+
+/// # Safety
+/// As [`init`]; and `this` has room for its columns.
+unsafe fn describe(name: &CStr, description: *mut c_void, this: &Description) -> Result<(), &'static str> {
     let shape = known::shape().ok_or("this series of the server was never tested")?;
-    let type_handler =
-        symbols::find(c"type_handler_ulong").ok_or("this server has no known column type for numbers")?;
     if description.is_null() {
         return Err("the server gave nothing to describe it in");
     }
@@ -103,22 +138,27 @@ unsafe fn describe(name: &CStr, description: *mut c_void) -> Result<(), &'static
         if description.cast::<usize>().add(1).read() != length {
             return Err("the server's structures are not those of its series");
         }
-        let fields = FIELDS.as_ptr().cast::<FieldInfo>();
-        for (at, column) in COLUMNS.into_iter().enumerate() {
-            fields.add(at).write(FieldInfo::number(column, type_handler.as_ptr()));
+        for (at, (column, kind)) in this.columns.iter().enumerate() {
+            let handler = symbols::find(kind.type_handler())
+                .ok_or("this server has no known column type for numbers or texts")?
+                .as_ptr();
+            this.fields.add(at).write(match kind {
+                Kind::Number => FieldInfo::number(column, handler),
+                Kind::Text(characters) => FieldInfo::text(column, *characters, handler),
+            });
         }
         match shape {
             Shape::Pointer => {
                 let table = description.cast::<SchemaTable1011>();
-                (*table).fields = fields;
-                (*table).reset_table = Some(reset);
-                (*table).fill_table = Some(rows::fill);
+                (*table).fields = this.fields;
+                (*table).reset_table = this.flush;
+                (*table).fill_table = Some(this.fill);
             }
             Shape::PointerAndLength => {
                 let table = description.cast::<SchemaTable118>();
-                (*table).fields = fields;
-                (*table).reset_table = Some(reset);
-                (*table).fill_table = Some(rows::fill);
+                (*table).fields = this.fields;
+                (*table).reset_table = this.flush;
+                (*table).fill_table = Some(this.fill);
             }
         }
     }

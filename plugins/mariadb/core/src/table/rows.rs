@@ -1,22 +1,24 @@
-//! The rows: one for each version of each key. Never a byte of a key.
+//! From rows of ours to rows of the server's. Never a byte of a key.
 
 use std::ffi::{c_int, c_void};
 
 use strongroom_plugin_abi::boundary::guard;
 
-use super::field::{Columns, columns, store_record};
-use super::{COLUMNS, known};
+use super::field::{Kind, Value, columns, store_record};
+use super::known;
+use crate::keys::KeyService;
 use crate::served;
 use crate::server::{Privilege, report_error, user_has};
 
-/// Fills the table for one statement.
+/// Fills a table for one statement with what `rows` makes of the service, if the user may see it.
 ///
 /// # Safety
-/// Called by the server, on the statement's thread, with the table to fill.
-pub(super) unsafe extern "C" fn fill(
+/// `thd` and `tables` are what the server passes to fill a table, on the statement's thread.
+pub(super) unsafe fn fill(
     thd: *mut c_void,
     tables: *mut c_void,
-    _condition: *mut c_void,
+    kinds: impl Iterator<Item = Kind> + Clone,
+    rows: impl FnOnce(&KeyService) -> Vec<Vec<Value>>,
 ) -> c_int {
     guard(1, || {
         // SAFETY: `thd` is the statement's.
@@ -32,20 +34,15 @@ pub(super) unsafe extern "C" fn fill(
         if layouts.is_empty() {
             return 0;
         }
-        let found = layouts.iter().find_map(|offsets| columns::<{ COLUMNS.len() }>(tables, *offsets));
-        let Some(Columns { table, fields: [id_field, version_field, latest_field] }) = found else {
-            report_error(
-                "the table of keys cannot be filled: this server's structures are not those of its version",
-            );
+        let Some(columns) = layouts.iter().find_map(|offsets| columns(tables, *offsets, kinds.clone()))
+        else {
+            report_error("the table cannot be filled: this server's structures are not those of its version");
             return 1;
         };
-        let keys = service.snapshot();
-        for (id, version, _) in keys.iter() {
-            id_field.store(id.0);
-            version_field.store(version.number());
-            latest_field.store(u32::from(keys.latest(id) == Some(version)));
+        for row in rows(&service) {
+            columns.store(&row);
             // SAFETY: `thd` is the statement's, and `table` the one whose columns were just filled.
-            if unsafe { store_record(thd, table) } != 0 {
+            if unsafe { store_record(thd, columns.table) } != 0 {
                 return 1;
             }
         }

@@ -2,6 +2,7 @@
 
 mod backup;
 mod cache;
+mod failover;
 mod faults;
 mod lifecycle;
 mod outage;

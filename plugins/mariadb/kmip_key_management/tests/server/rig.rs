@@ -93,6 +93,17 @@ impl Rig {
         rig
     }
 
+    /// A second vault with the same keys, and the addresses of both as the endpoint directory has them now.
+    pub(crate) fn add_standby(&mut self) -> (Vault, [String; 2]) {
+        let KeyServer::Vault(vault) = &mut self.keys else { panic!("PyKMIP has no standby") };
+        let standby = vault.standby();
+        let addresses = [vault.kmip().to_string(), standby.kmip().to_string()];
+        let [first, second] = &addresses;
+        fs::write(self.conf_dir.join("okvclient.ora"), format!("SERVER={first}\nSTANDBY_SERVER={second}\n"))
+            .expect("written");
+        (standby, addresses)
+    }
+
     /// Takes the endpoint's access away.
     pub(crate) fn revoke(&self) {
         match &self.keys {
