@@ -20,7 +20,7 @@ use strongroom_vault::enrolment::TokenError;
 use strongroom_vault::server::ServeError;
 
 use crate::command::keyfile::Fault;
-use crate::command::{keyring, mysql as mysql_server};
+use crate::command::{keyring, mysql as mysql_server, tablespace};
 use crate::enrolment::AddressFault;
 use crate::exit::Exit;
 
@@ -107,6 +107,8 @@ pub(crate) enum Error {
     Migrate(keyring::Fault),
     /// A command about a MySQL server was not done.
     Mysql(mysql_server::Fault),
+    /// Nothing was done with tablespaces.
+    Tablespace(tablespace::Fault),
     /// Too few servers passed the test.
     Ping {
         /// How many passed.
@@ -223,6 +225,7 @@ impl Error {
             Self::Versions(error) => change_exit(error),
             Self::Load(error) => load_exit(error),
             Self::KeyFile(fault) => fault.exit(),
+            Self::Tablespace(fault) => fault.exit(),
             Self::Migrate(fault) => fault.exit(),
             Self::Mysql(fault) => fault.exit(),
             Self::Enrol(faults) => faults.last().map_or(Exit::OtherSide, |last| last.fault.exit()),
@@ -277,7 +280,7 @@ fn client_exit(error: &ClientError) -> Exit {
     }
 }
 
-fn keyring_exit(error: &KeyringError) -> Exit {
+pub(crate) fn keyring_exit(error: &KeyringError) -> Exit {
     match error {
         KeyringError::BackEnd(error) => client_exit(error),
         KeyringError::File(error) if error.is_corrupt() => Exit::Integrity,
@@ -286,7 +289,7 @@ fn keyring_exit(error: &KeyringError) -> Exit {
     }
 }
 
-fn load_exit(error: &LoadError) -> Exit {
+pub(crate) fn load_exit(error: &LoadError) -> Exit {
     match error {
         LoadError::CouldNotAsk(error) => client_exit(error),
         _ => Exit::Integrity,
@@ -318,6 +321,12 @@ fn control_exit(error: &ControlError) -> Exit {
         ControlError::NotRunning { .. } | ControlError::Io { .. } | ControlError::Protocol { .. } => {
             Exit::OtherSide
         }
+    }
+}
+
+impl From<tablespace::Fault> for Error {
+    fn from(fault: tablespace::Fault) -> Self {
+        Self::Tablespace(fault)
     }
 }
 

@@ -18,6 +18,12 @@ pub(crate) enum Exit {
 }
 
 impl Exit {
+    /// The one that says more where several files ended differently: what is damaged, then what cannot be asked, then what is
+    /// not there.
+    pub(crate) fn worse(self, other: Self) -> Self {
+        if other.code() > self.code() { other } else { self }
+    }
+
     /// The number the process ends with.
     pub(crate) fn code(self) -> u8 {
         self as u8

@@ -54,6 +54,7 @@ fn run(command: Command, output: Output) -> Result<(), Error> {
         Command::Key(command) => command::key::run(&command, output),
         Command::Keyfile(command) => command::keyfile::run(&command, output),
         Command::Keyring(command) => command::keyring::run(&command, output),
+        Command::Tablespace(command) => command::tablespace::run(&command, output),
         Command::Ping(args) => command::ping::run(&args, output),
         Command::Mariadb(MariadbCommand::Key(command)) => command::mariadb::run(&command, output),
         Command::Mariadb(MariadbCommand::Status(args)) => command::mariadb_status::run(&args, output),

@@ -87,6 +87,7 @@ impl Error {
             Self::Versions(error) => split(&error.to_string()),
             Self::Load(error) => split(&error.to_string()),
             Self::KeyFile(fault) => split(&fault.to_string()),
+            Self::Tablespace(fault) => split(&fault.to_string()),
             Self::Migrate(fault) => split(&fault.to_string()),
             Self::Mysql(fault) => split(&fault.to_string()),
             Self::Token(error) => split(&error.to_string()),

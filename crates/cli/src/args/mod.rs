@@ -11,6 +11,7 @@ mod keys;
 mod mariadb_status;
 mod mysql;
 mod quickstart;
+mod tablespace;
 mod vault;
 
 use std::path::PathBuf;
@@ -34,6 +35,11 @@ pub(crate) use mysql::{
     MysqlSiteArgs, MysqlStatusArgs, MysqlVaultArgs,
 };
 pub(crate) use quickstart::QuickstartArgs;
+pub(crate) use tablespace::{
+    FilesArgs, KeyNamesArgs, KeysPlace, StrictChecksum, TablespaceCommand, TablespaceDecryptArgs,
+    TablespaceEncryptArgs, TablespaceExportArgs, TablespaceImportArgs, TablespaceInspectArgs,
+    TablespaceLogsArgs, TablespaceRekeyArgs, TablespaceRotateArgs, TablespaceVerifyArgs, TargetArgs,
+};
 pub(crate) use vault::{
     AuditCommand, InitArgs, PassphraseArgs, ServeArgs, UnsealArgs, VaultCommand, VaultDirArgs,
 };
@@ -94,6 +100,10 @@ pub(crate) enum Command {
     /// Copy a MySQL server's keys from one keyring to another, and list them
     #[command(subcommand)]
     Keyring(KeyringCommand),
+
+    /// InnoDB's files: inspect, verify, encrypt, decrypt, rotate, move
+    #[command(subcommand)]
+    Tablespace(TablespaceCommand),
 
     /// Test the connection to every server of the endpoint, step by step
     Ping(PingArgs),

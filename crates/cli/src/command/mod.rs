@@ -13,5 +13,6 @@ pub(crate) mod mysql;
 pub(crate) mod ping;
 pub(crate) mod serve;
 pub(crate) mod shell;
+pub(crate) mod tablespace;
 pub(crate) mod tethered;
 pub(crate) mod vault;

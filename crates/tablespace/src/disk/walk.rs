@@ -99,8 +99,7 @@ pub fn walk(paths: &[PathBuf]) -> Result<Walk, (PathBuf, io::Error)> {
         let about = fs::metadata(path).map_err(|error| (path.clone(), error))?;
         if about.is_dir() {
             if path.join(SYSTEM_TABLESPACE).is_file() {
-                let directory = DataDirectory { path: path.clone(), server: server_of(path) };
-                walk.data_directories.push(directory);
+                walk.data_directories.push(data_directory(path));
             }
             walk.folder(path, 0)?;
         } else {
@@ -109,6 +108,12 @@ pub fn walk(paths: &[PathBuf]) -> Result<Walk, (PathBuf, io::Error)> {
         }
     }
     Ok(walk)
+}
+
+/// A folder that is a data directory, and whose it is.
+#[must_use]
+pub fn data_directory(path: &Path) -> DataDirectory {
+    DataDirectory { path: path.to_owned(), server: server_of(path) }
 }
 
 /// Whose data directory it is, by the files that only one of them makes.

@@ -1,0 +1,145 @@
+//! `strongroom tablespace decrypt`, `encrypt`, `export` and `import`: other files from tablespaces.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use serde_json::json;
+use strongroom_tablespace::MasterKeySource;
+use strongroom_tablespace::disk::SystemDisk;
+use strongroom_tablespace::disk::draft::Place;
+use strongroom_tablespace::file::convert::{self, MasterKey, Target};
+use strongroom_tablespace::file::{FileFault, Source, transfer};
+use strongroom_tablespace::mysql::{MasterKeyId, ServerUuid};
+use strongroom_tablespace::page::Policy;
+use strongroom_tablespace::rotate;
+
+use super::files::{self, Files};
+use super::keyring::Keys;
+use super::progress::{Bar, Unit};
+use super::{Fault, random};
+use crate::args::{
+    FilesArgs, TablespaceDecryptArgs, TablespaceEncryptArgs, TablespaceExportArgs, TablespaceImportArgs,
+    TargetArgs,
+};
+use crate::error::Error;
+use crate::output::Output;
+
+pub(super) fn decrypt(args: &TablespaceDecryptArgs, output: Output) -> Result<(), Error> {
+    let keys: Arc<dyn MasterKeySource> = Arc::new(Keys::open(&args.keys.keys, &args.keys.names, output)?);
+    let work = Each { files: &args.files, target: &args.target, done: "decrypted", output };
+    work.run(|source, target, bar| {
+        convert::decrypt(&SystemDisk, source, &keys, target, bar.run(args.files.jobs))
+    })
+}
+
+pub(super) fn encrypt(args: &TablespaceEncryptArgs, output: Output) -> Result<(), Error> {
+    let keys: Arc<dyn MasterKeySource> = Arc::new(Keys::open(&args.keys.keys, &args.keys.names, output)?);
+    let work = Each { files: &args.files, target: &args.target, done: "encrypted", output };
+    let master = latest_master(keys.as_ref(), args.server_uuid.as_deref())?;
+    work.run(|source, target, bar| {
+        convert::encrypt_mysql(&SystemDisk, source, &master, &random, target, bar.run(args.files.jobs))
+    })
+}
+
+pub(super) fn import(args: &TablespaceImportArgs, output: Output) -> Result<(), Error> {
+    let keys = Keys::open(&args.keys.keys, &args.keys.names, output)?;
+    let master = latest_master(&keys, args.server_uuid.as_deref())?;
+    let work = Each { files: &args.files, target: &args.target, done: "imported", output };
+    work.run(|source, target, bar| {
+        let path = args.transfer.clone().unwrap_or_else(|| transfer::beside(&source.path));
+        let key = transfer::read(&SystemDisk, &path)?;
+        convert::adopt_mysql(&SystemDisk, source, &key, &master, target, bar.run(args.files.jobs))
+    })
+}
+
+pub(super) fn export(args: &TablespaceExportArgs, output: Output) -> Result<(), Error> {
+    let keys = Keys::open(&args.keys.keys, &args.keys.names, output)?;
+    let found = files::find(&args.files, output)?;
+    let mut written = Vec::new();
+    for file in found.spaces() {
+        let Some(source) = Files::open(file, Policy::Any)? else { continue };
+        let target = match &args.out {
+            None => transfer::beside(&file.path),
+            Some(out) => match found.target(&file.path, out)? {
+                below if below == *out => below,
+                below => transfer::beside(&below),
+            },
+        };
+        transfer::export(&SystemDisk, &source, &keys, &random, Target::new_file(&target))
+            .map_err(|fault| Fault::File(file.path.clone(), fault))?;
+        written.push((file.path.clone(), target));
+    }
+    output.note("Whoever has a tablespace and its transfer file can read it: carry them apart, and remove it after the import.");
+    print(&written, "exported", output)
+}
+
+/// The latest master key of a server in a keyring.
+///
+/// # Errors
+/// [`Fault::WhichServer`], [`Fault::NotAUuid`], [`Fault::NoMasterKey`], [`Fault::Rotate`] where the keyring could not be asked.
+fn latest_master(keys: &dyn MasterKeySource, server_uuid: Option<&str>) -> Result<MasterKey, Error> {
+    let mut latest: BTreeMap<ServerUuid, u32> = BTreeMap::new();
+    for (uuid, number) in rotate::numbered(keys).map_err(Fault::Rotate)? {
+        let highest = latest.entry(uuid).or_default();
+        *highest = number.max(*highest);
+    }
+    let uuid = match server_uuid {
+        Some(text) => ServerUuid::new(text.as_bytes()).ok_or_else(|| Fault::NotAUuid(text.to_owned()))?,
+        None => match latest.keys().collect::<Vec<_>>().as_slice() {
+            [only] => **only,
+            several => {
+                return Err(Fault::WhichServer(several.iter().map(ToString::to_string).collect()).into());
+            }
+        },
+    };
+    // A source of one key lists none, and the server's first is as good a name for it as any.
+    let number = latest.get(&uuid).copied().unwrap_or(1);
+    let id = MasterKeyId::Uuid { uuid, number };
+    let material =
+        keys.mysql_key(&id.to_string()).map_err(|error| Fault::Rotate(rotate::RotateError::Keys(error)))?;
+    let material = material.ok_or_else(|| Fault::NoMasterKey(uuid.to_string()))?;
+    Ok(MasterKey { id, material })
+}
+
+/// The same done with each file.
+struct Each<'a> {
+    files: &'a FilesArgs,
+    target: &'a TargetArgs,
+    done: &'static str,
+    output: Output,
+}
+
+impl Each<'_> {
+    fn run(&self, work: impl Fn(&Source, Target<'_>, &Bar) -> Result<(), FileFault>) -> Result<(), Error> {
+        let found = files::find(self.files, self.output)?;
+        let bar = Bar::new(Unit::Bytes, found.bytes(), self.output);
+        let mut written = Vec::new();
+        for file in found.spaces() {
+            let Some(source) = Files::open(file, Policy::Any)? else { continue };
+            let (path, place) = match &self.target.out {
+                Some(out) => (found.target(&file.path, out)?, Place::Free),
+                None => (file.path.clone(), Place::Taken),
+            };
+            work(&source, Target { path: &path, place }, &bar)
+                .map_err(|fault| Fault::File(file.path.clone(), fault))?;
+            written.push((file.path.clone(), path));
+        }
+        drop(bar);
+        print(&written, self.done, self.output)
+    }
+}
+
+fn print(written: &[(PathBuf, PathBuf)], done: &str, output: Output) -> Result<(), Error> {
+    if output.is_json() {
+        let rows = written.iter().map(|(from, to)| json!({ "file": from, "out": to, "outcome": done }));
+        return output.json(&rows.collect::<Vec<_>>());
+    }
+    for (from, to) in written {
+        match from == to {
+            true => output.result(format!("{done} {}", from.display()))?,
+            false => output.result(format!("{done} {} to {}", from.display(), to.display()))?,
+        }
+    }
+    Ok(())
+}
