@@ -9,6 +9,7 @@
 //! | [`layout`] | the C structures, checked by the compiler against measured offsets |
 //! | [`server`] | what we use of the server: its version, its error log, its error messages |
 //! | [`crypt`] | the five functions that encrypt and decrypt |
+//! | [`functions`] | what functions in SQL have in common |
 //! | [`keys`] | the keys being served, and how they stay current |
 //! | [`served`] | the one key service of this process and the two functions that serve from it |
 //! | [`status`] | status variables |
@@ -22,6 +23,7 @@
 //! - Nothing here knows where keys come from.
 
 pub mod crypt;
+pub mod functions;
 pub mod keys;
 pub mod layout;
 pub mod served;

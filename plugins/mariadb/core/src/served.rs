@@ -3,7 +3,7 @@
 //! A library serves one set of keys, because MariaDB allows one encryption plugin. The service begins when the plugin
 //! is initialised and ends when it is unloaded, after the last page has been written.
 
-use std::ffi::{c_uint, c_void};
+use std::ffi::{c_int, c_uint, c_void};
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -18,6 +18,7 @@ use crate::keys::service::{Reloaded, StartError, not_refreshed};
 use crate::keys::{KeyCache, KeyService, Refresher};
 use crate::layout::{
     ENCRYPTION_INTERFACE_VERSION, Encryption, KEY_BUFFER_TOO_SMALL, KEY_VERSION_INVALID, ServerOwned,
+    VariableValue,
 };
 use crate::server::{Log, report_error, report_note, report_warning};
 
@@ -99,25 +100,59 @@ pub fn end() {
 /// when there are later versions, how InnoDB is made to use them.
 #[must_use]
 pub fn reload_for_statement() -> bool {
-    let Some(service) = service() else {
-        report_error("no keys are being served");
-        return false;
-    };
-    match service.reload() {
-        Ok(Reloaded { later, flaws }) => {
-            for flaw in &flaws {
-                report_warning(flaw);
-            }
-            if !later.is_empty() {
-                report_note(WAKE_INNODB);
-            }
-            true
-        }
-        Err(error) => {
-            report_error(&not_refreshed(&error));
+    match reload() {
+        Ok(()) => true,
+        Err(fault) => {
+            report_error(&fault);
             false
         }
     }
+}
+
+/// Loads every key again for the statement that this thread executes, which goes on whatever comes of it. The client is told what is not
+/// as it should be with the keys, and, when there are later versions, how InnoDB is made to use them.
+///
+/// # Errors
+/// Why the keys could not be loaded, in words.
+pub fn reload() -> Result<(), String> {
+    let service = service().ok_or("no keys are being served")?;
+    let Reloaded { later, flaws } = service.reload().map_err(|error| not_refreshed(&error))?;
+    for flaw in &flaws {
+        report_warning(flaw);
+    }
+    if !later.is_empty() {
+        report_note(WAKE_INNODB);
+    }
+    Ok(())
+}
+
+/// For a variable that is OFF and loads every key again when it is set to ON. The reload happens when the new value is checked and not
+/// when it is stored, because only then the statement can fail. The server has checked before that the user may set global
+/// variables.
+///
+/// # Safety
+/// Called by the server.
+pub unsafe extern "C" fn check_reload(
+    _thd: *mut c_void,
+    _variable: *mut c_void,
+    save: *mut c_void,
+    value: *mut VariableValue,
+) -> c_int {
+    guard(1, || {
+        // SAFETY: the server passes a value, and a place for one byte.
+        let wanted = unsafe {
+            pointers::store(save.cast::<u8>(), 0);
+            VariableValue::switch(value)
+        };
+        match wanted {
+            Some(true) => c_int::from(!reload_for_statement()),
+            Some(false) => 0,
+            None => {
+                report_error("this variable can be set to ON, which loads the keys again, or to OFF");
+                1
+            }
+        }
+    })
 }
 
 /// InnoDB's threads sleep until a page is written or one of their variables is set, and nothing that plugins can reach

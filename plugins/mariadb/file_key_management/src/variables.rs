@@ -4,7 +4,7 @@
 //! are ours. mariadb-backup copies every variable it sees into its own configuration, so each of them is accepted with the
 //! value it shows, and none of them does anything when it is set to that value.
 
-use std::ffi::{CStr, c_char, c_int, c_void};
+use std::ffi::{CStr, c_char, c_void};
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, AtomicU8, AtomicU32, AtomicU64, Ordering};
 
@@ -12,12 +12,10 @@ use strongroom_keyring::key_file::{Derivation, Digest, FileKey, Location};
 use strongroom_mariadb_core::crypt::Algorithm;
 use strongroom_mariadb_core::layout::{
     EnumVariable, ServerOwned, StringVariable, SwitchVariable, TypeLib, UintVariable, VariableHeader,
-    VariableValue,
 };
 use strongroom_mariadb_core::served;
-use strongroom_mariadb_core::server::{report_error, server_version};
-use strongroom_plugin_abi::boundary::guard;
-use strongroom_plugin_abi::{pointers, text};
+use strongroom_mariadb_core::server::server_version;
+use strongroom_plugin_abi::text;
 
 use crate::source::Configuration;
 
@@ -77,7 +75,7 @@ static RELOAD_VARIABLE: ServerOwned<SwitchVariable> = ServerOwned::new(SwitchVar
     c"reload",
     c"Setting it to ON reads the key file again, as FLUSH FILE_KEY_MANAGEMENT_KEYS does; it is OFF again afterwards",
     &RELOAD,
-    Some(check_reload),
+    Some(served::check_reload),
 ));
 static ALLOW_KEY_WRITES_VARIABLE: ServerOwned<SwitchVariable> = ServerOwned::new(SwitchVariable::new(
     c"allow_key_writes",
@@ -143,31 +141,4 @@ pub(crate) fn configuration() -> Configuration {
 /// Whether keys may be added to the file.
 pub(crate) fn key_writes_are_allowed() -> bool {
     ALLOW_KEY_WRITES.load(Ordering::Relaxed) != 0
-}
-
-/// `SET GLOBAL file_key_management_reload`. The reload happens here and not when the value is stored, because only
-/// here the statement can fail. The server has checked before that the user may set global variables.
-unsafe extern "C" fn check_reload(
-    _thd: *mut c_void,
-    _variable: *mut c_void,
-    save: *mut c_void,
-    value: *mut VariableValue,
-) -> c_int {
-    guard(1, || {
-        // SAFETY: the server passes a value, and a place for one byte.
-        let wanted = unsafe {
-            pointers::store(save.cast::<u8>(), 0);
-            VariableValue::switch(value)
-        };
-        match wanted {
-            Some(true) => c_int::from(!served::reload_for_statement()),
-            Some(false) => 0,
-            None => {
-                report_error(
-                    "file_key_management_reload can be set to ON, which reads the key file again, or to OFF",
-                );
-                1
-            }
-        }
-    })
 }

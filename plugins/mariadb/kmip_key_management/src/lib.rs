@@ -1,11 +1,12 @@
 //! `kmip_key_management`: a plugin that gives MariaDB its encryption keys from a KMIP server, which MariaDB never had.
 //!
 //! The library holds three plugins: `kmip_key_management` (keys and encryption), `KMIP_KEY_MANAGEMENT_KEYS` (the table of keys and
-//! versions, and `FLUSH`) and `KMIP_KEY_MANAGEMENT_VAULTS` (the table of KMIP servers). Everything the server calls is in `strongroom-mariadb-core`; here are the
+//! versions, and `FLUSH`) and `KMIP_KEY_MANAGEMENT_VAULTS` (the table of KMIP servers), and two functions for SQL (`functions.rs`). Everything the server calls is in `strongroom-mariadb-core`; here are the
 //! names, the variables (`variables.rs`) and the way from a configuration to a source of keys (`source.rs`).
 
 #![allow(non_upper_case_globals, reason = "the server looks these symbols up by name")]
 
+mod functions;
 mod source;
 mod variables;
 
@@ -92,7 +93,7 @@ unsafe extern "C" fn init(_plugin: *mut c_void) -> c_int {
 
 unsafe extern "C" fn deinit(_plugin: *mut c_void) -> c_int {
     guard(1, || {
-        served::end();
+        source::end();
         0
     })
 }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use strongroom_client::connect::{Resolution, TlsConfigError};
@@ -15,6 +16,9 @@ use strongroom_mariadb_core::crypt::Algorithm;
 use strongroom_mariadb_core::keys::KeyCache;
 use strongroom_mariadb_core::served::{self, BeginError};
 use strongroom_mariadb_core::server::Log;
+
+/// The keys on the KMIP server that are being served.
+static KEYS: Mutex<Option<Arc<KmipVersions>>> = Mutex::new(None);
 
 /// How many times the time of one server the whole list is given.
 const LIST_SHARES: u32 = 3;
@@ -87,8 +91,26 @@ pub(crate) fn begin(log: Log, configuration: &Configuration) -> Result<(), Start
     };
     let session =
         Session::new(&endpoint, options).map_err(|error| StartError::Tls(conf_dir.clone(), error))?;
-    let source = Box::new(KmipVersions::with_prefix(session, key_prefix));
-    served::begin(log, source, cache, *algorithm, Some(*refresh_interval)).map_err(StartError::Begin)
+    let keys = Arc::new(KmipVersions::with_prefix(session, key_prefix));
+    let source = Box::new(Arc::clone(&keys));
+    served::begin(log, source, cache, *algorithm, Some(*refresh_interval)).map_err(StartError::Begin)?;
+    *slot() = Some(keys);
+    Ok(())
+}
+
+/// Forgets every key.
+pub(crate) fn end() {
+    *slot() = None;
+    served::end();
+}
+
+/// The keys on the KMIP server, to make new versions of them; `None` when none are being served.
+pub(crate) fn keys() -> Option<Arc<KmipVersions>> {
+    slot().clone()
+}
+
+fn slot() -> MutexGuard<'static, Option<Arc<KmipVersions>>> {
+    KEYS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The sealed cache, where one is configured.

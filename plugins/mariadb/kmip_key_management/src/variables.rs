@@ -7,13 +7,15 @@ use std::ffi::{OsStr, c_char, c_void};
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::ptr;
-use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicPtr, AtomicU8, AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 use strongroom_keyring::key_file::Location;
 use strongroom_keyring::versions::DEFAULT_PREFIX;
 use strongroom_mariadb_core::crypt::Algorithm;
-use strongroom_mariadb_core::layout::{EnumVariable, ServerOwned, StringVariable, TypeLib, UintVariable};
+use strongroom_mariadb_core::layout::{
+    EnumVariable, ServerOwned, StringVariable, SwitchVariable, TypeLib, UintVariable,
+};
 use strongroom_mariadb_core::served;
 use strongroom_plugin_abi::boundary::guard;
 use strongroom_plugin_abi::{pointers, text};
@@ -25,6 +27,8 @@ static KEY_PREFIX: AtomicPtr<c_char> = AtomicPtr::new(ptr::null_mut());
 static CACHE_FILE: AtomicPtr<c_char> = AtomicPtr::new(ptr::null_mut());
 static CACHE_SEAL_KEY: AtomicPtr<c_char> = AtomicPtr::new(ptr::null_mut());
 static CACHE_MAX_AGE: AtomicU32 = AtomicU32::new(0);
+static RELOAD: AtomicU8 = AtomicU8::new(0);
+static ALLOW_KEY_WRITES: AtomicU8 = AtomicU8::new(0);
 static ALGORITHM: AtomicU64 = AtomicU64::new(0);
 static REFRESH_INTERVAL: AtomicU32 = AtomicU32::new(0);
 static TIMEOUT: AtomicU32 = AtomicU32::new(0);
@@ -86,9 +90,21 @@ static CACHE_MAX_AGE_VARIABLE: ServerOwned<UintVariable> = ServerOwned::new(Uint
     (24 * 3600, 1, 30 * 24 * 3600),
     None,
 ));
+static RELOAD_VARIABLE: ServerOwned<SwitchVariable> = ServerOwned::new(SwitchVariable::new(
+    c"reload",
+    c"Setting it to ON loads the keys again, as FLUSH KMIP_KEY_MANAGEMENT_KEYS does; it is OFF again afterwards",
+    &RELOAD,
+    Some(served::check_reload),
+));
+static ALLOW_KEY_WRITES_VARIABLE: ServerOwned<SwitchVariable> = ServerOwned::new(SwitchVariable::new(
+    c"allow_key_writes",
+    c"The function kmip_key_management_rotate_key may make new versions of keys on the KMIP server",
+    &ALLOW_KEY_WRITES,
+    None,
+));
 
 /// Every variable, and the null pointer that ends them.
-pub(crate) static ALL: ServerOwned<[*mut c_void; 9]> = ServerOwned::new([
+pub(crate) static ALL: ServerOwned<[*mut c_void; 11]> = ServerOwned::new([
     CONF_DIR_VARIABLE.as_ptr().cast(),
     KEY_PREFIX_VARIABLE.as_ptr().cast(),
     ALGORITHM_VARIABLE.as_ptr().cast(),
@@ -97,6 +113,8 @@ pub(crate) static ALL: ServerOwned<[*mut c_void; 9]> = ServerOwned::new([
     CACHE_FILE_VARIABLE.as_ptr().cast(),
     CACHE_SEAL_KEY_VARIABLE.as_ptr().cast(),
     CACHE_MAX_AGE_VARIABLE.as_ptr().cast(),
+    RELOAD_VARIABLE.as_ptr().cast(),
+    ALLOW_KEY_WRITES_VARIABLE.as_ptr().cast(),
     ptr::null_mut(),
 ]);
 
@@ -123,6 +141,11 @@ pub(crate) fn configuration() -> Configuration {
         cache_seal_key: Location::parse(seal_key),
         cache_max_age: seconds(&CACHE_MAX_AGE),
     }
+}
+
+/// Whether new versions may be made on the KMIP server.
+pub(crate) fn key_writes_are_allowed() -> bool {
+    ALLOW_KEY_WRITES.load(Ordering::Relaxed) != 0
 }
 
 /// `SET GLOBAL kmip_key_management_refresh_interval`.

@@ -4,6 +4,7 @@ mod backup;
 mod cache;
 mod failover;
 mod faults;
+mod functions;
 mod lifecycle;
 mod outage;
 mod rig;
