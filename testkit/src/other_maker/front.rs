@@ -67,7 +67,7 @@ impl Front {
             return encode(&ResponseMessage::single(request.header.version, DateTime(0), item));
         }
         let names = self.names_to_reserve(&request, vault)?;
-        let answer = match self.without_offset(request) {
+        let answer = match self.changed(request) {
             Some(changed) => exchange(vault, &changed.encode().ok()?)?,
             None => exchange(vault, message)?,
         };
@@ -132,15 +132,23 @@ impl Front {
         Some(names)
     }
 
-    /// The request without Offset Items, where they are ignored and there are some.
-    fn without_offset(&self, mut request: RequestMessage) -> Option<RequestMessage> {
-        if self.habits.offset_items != OffsetItems::Ignored {
-            return None;
-        }
+    /// The request without what is ignored, where there is something of it.
+    fn changed(&self, mut request: RequestMessage) -> Option<RequestMessage> {
         let mut changed = false;
         for item in &mut request.items {
-            if let RequestPayload::Locate(locate) = &mut item.payload {
+            let RequestPayload::Locate(locate) = &mut item.payload else { continue };
+            if self.habits.offset_items == OffsetItems::Ignored {
                 changed |= locate.offset_items.take().is_some();
+            }
+            if !self.habits.names_are_compared && locate.attributes.names().next().is_some() {
+                let mut others = Attributes::new();
+                for attribute in locate.attributes.instances() {
+                    if !matches!(attribute.attribute, Attribute::Name(_)) {
+                        others.push_instance(attribute.clone());
+                    }
+                }
+                locate.attributes = others;
+                changed = true;
             }
         }
         changed.then_some(request)

@@ -35,6 +35,8 @@ pub struct Habits {
     pub custom_attributes: bool,
     /// Whether the name of a destroyed object may be given to a new one.
     pub names_are_free_again: bool,
+    /// Whether a Locate looks at names. A server that does not gives every object that has the other attributes.
+    pub names_are_compared: bool,
     /// Whether the server's certificate names its address (otherwise it has a common name and no more).
     pub certificate_names_address: bool,
 }
@@ -58,6 +60,7 @@ impl Default for Habits {
             offset_items: OffsetItems::Honoured,
             custom_attributes: true,
             names_are_free_again: true,
+            names_are_compared: true,
             certificate_names_address: true,
         }
     }
@@ -74,6 +77,7 @@ impl Habits {
             custom_attributes: false,
             names_are_free_again: false,
             certificate_names_address: false,
+            ..Self::default()
         }
     }
 }
