@@ -40,13 +40,6 @@ pub enum Error {
         /// The name in the back end.
         name: String,
     },
-    /// The back end gave an object that has another name than the one asked for.
-    NotAsAsked {
-        /// The name asked for.
-        name: String,
-        /// The object's unique identifier.
-        identifier: String,
-    },
     /// The back end did not answer a moment ago, and is left alone for a while, so that nobody waits for it again and again.
     StillAway {
         /// How long it is left alone from now on.
@@ -96,10 +89,6 @@ impl fmt::Display for Error {
             Self::NotReadable { name } => {
                 write!(f, "the object named {name:?} is not a key or secret in the clear")
             }
-            Self::NotAsAsked { name, identifier } => write!(
-                f,
-                "the key server gave the object {identifier} for the name {name:?}, which is not its name; it is not used"
-            ),
             Self::StillAway { left } => write!(
                 f,
                 "the key server did not answer a moment ago, and is asked again in {:.1} s",

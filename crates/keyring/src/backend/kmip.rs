@@ -24,8 +24,9 @@ pub struct Kmip {
 }
 
 /// What describes an object.
-const DESCRIBING: [AttributeKind; 5] = [
+const DESCRIBING: [AttributeKind; 6] = [
     AttributeKind::Name,
+    AttributeKind::ObjectGroup,
     AttributeKind::ObjectType,
     AttributeKind::State,
     AttributeKind::CryptographicAlgorithm,
@@ -66,50 +67,51 @@ impl Kmip {
         Ok(self.session.locate(&filter)?)
     }
 
-    /// Those of them that are not destroyed, which some servers go on listing.
-    fn live(&self, found: Vec<String>) -> Result<Vec<String>, Error> {
-        let states = self.session.get_attributes_many(&found, &[AttributeKind::State])?;
-        Ok(found
-            .into_iter()
-            .zip(states)
-            .filter(|(_, state)| state.as_ref().is_some_and(is_live))
-            .map(|(id, _)| id)
-            .collect())
+    /// Those of them that are this key: some servers go on listing what is destroyed, and some pass over what they do not understand of a
+    /// question and list objects of other names. A server that does not tell names is believed.
+    fn matching(&self, name: &KeyName, found: Vec<String>) -> Result<Vec<String>, Error> {
+        if found.is_empty() {
+            return Ok(found);
+        }
+        let wanted = name.in_back_end();
+        let is_it = |attributes: &Attributes| {
+            let mut names = attributes.names().peekable();
+            is_live(attributes)
+                && self.is_in_group(attributes)
+                && (names.peek().is_none() || names.any(|name| name.value == wanted))
+        };
+        const TELLING: [AttributeKind; 3] =
+            [AttributeKind::State, AttributeKind::Name, AttributeKind::ObjectGroup];
+        let told = self.session.get_attributes_many(&found, &TELLING)?;
+        let matching = found.into_iter().zip(told);
+        Ok(matching.filter(|(_, told)| told.as_ref().is_some_and(is_it)).map(|(id, _)| id).collect())
+    }
+
+    /// Whether an object with these attributes is in the group, where there is one and the server tells groups.
+    fn is_in_group(&self, attributes: &Attributes) -> bool {
+        let Some(group) = &self.group else { return true };
+        let mut groups = attributes
+            .instances()
+            .filter_map(|instance| match &instance.attribute {
+                Attribute::ObjectGroup(group) => Some(group),
+                _ => None,
+            })
+            .peekable();
+        groups.peek().is_none() || groups.any(|one| one == group)
     }
 
     /// The objects that carry this name and are not destroyed.
     fn identifiers(&self, name: &KeyName) -> Result<Vec<String>, Error> {
-        let found = self.listed(name)?;
-        if found.is_empty() { Ok(found) } else { self.live(found) }
+        self.matching(name, self.listed(name)?)
     }
 
-    /// The one object that carries this name. Where it is the only one, it may be destroyed, as the next question to the server will show.
+    /// The one object that carries this name and is not destroyed.
     fn identifier(&self, name: &KeyName) -> Result<Option<String>, Error> {
-        let found = self.listed(name)?;
-        let mut identifiers = if found.len() < 2 { found } else { self.live(found)? };
+        let mut identifiers = self.identifiers(name)?;
         match identifiers.len() {
             0 | 1 => Ok(identifiers.pop()),
             _ => Err(Error::Ambiguous { name: name.in_back_end(), identifiers }),
         }
-    }
-
-    /// Refuses an object that the server listed for this name and that says it has another one: there are servers that pass over
-    /// what they do not understand of a question. A server that does not tell names is believed.
-    fn check_name(&self, name: &KeyName, identifier: &str) -> Result<(), Error> {
-        let wanted = name.in_back_end();
-        let Some(attributes) = self.session.get_attributes(identifier, &[AttributeKind::Name])? else {
-            return Ok(());
-        };
-        let (mut told, mut matches) = (false, false);
-        for attribute in attributes.instances() {
-            if let Attribute::Name(name) = &attribute.attribute {
-                (told, matches) = (true, matches || name.value == wanted);
-            }
-        }
-        if told && !matches {
-            return Err(Error::NotAsAsked { name: wanted, identifier: identifier.into() });
-        }
-        Ok(())
     }
 
     /// Makes an object of this name through `make`, if there is none.
@@ -145,15 +147,17 @@ impl Kmip {
                 }
             }
             Err(strongroom_client::Error::Refused { ref failure, .. })
-                if matches!(
-                    failure.reason,
-                    ResultReason::NonUniqueNameAttribute | ResultReason::ObjectAlreadyExists
-                ) =>
+                if self.group.is_none()
+                    && matches!(
+                        failure.reason,
+                        ResultReason::NonUniqueNameAttribute | ResultReason::ObjectAlreadyExists
+                    ) =>
             {
                 Err(exists())
             }
             Err(error @ strongroom_client::Error::Refused { .. }) => {
-                // Older versions have no reason of their own for a name that is taken.
+                // Older versions have no reason of their own for a name that is taken; and it may be taken in another group, of which
+                // the server's words tell more than ours could.
                 match self.identifiers(name) {
                     Ok(found) if !found.is_empty() => Err(exists()),
                     _ => Err(error.into()),
@@ -213,7 +217,6 @@ impl Backend for Kmip {
     fn fetch(&self, name: &KeyName) -> Result<Option<Key>, Error> {
         self.session.together(|session| {
             let Some(identifier) = self.identifier(name)? else { return Ok(None) };
-            self.check_name(name, &identifier)?;
             match session.get(&identifier)? {
                 None => Ok(None),
                 Some(object) => {
@@ -258,14 +261,19 @@ impl Backend for Kmip {
     }
 
     fn names(&self, limit: usize) -> Result<Vec<(KeyName, String)>, Error> {
-        const TELLING: [AttributeKind; 3] =
-            [AttributeKind::Name, AttributeKind::ObjectType, AttributeKind::State];
+        const TELLING: [AttributeKind; 4] = [
+            AttributeKind::Name,
+            AttributeKind::ObjectGroup,
+            AttributeKind::ObjectType,
+            AttributeKind::State,
+        ];
         self.session.together(|session| {
             let mut identifiers = self.every_identifier()?;
             identifiers.truncate(limit);
             let attributes = session.get_attributes_many(&identifiers, &TELLING)?;
             let named = identifiers.into_iter().zip(attributes).filter_map(|(identifier, attributes)| {
-                let attributes = attributes.filter(|found| is_live(found) && may_be_kept(found))?;
+                let attributes = attributes
+                    .filter(|found| is_live(found) && self.is_in_group(found) && may_be_kept(found))?;
                 attributes.name().map(|name| (KeyName::from_back_end(name), identifier))
             });
             Ok(named.collect())
@@ -288,7 +296,10 @@ impl Kmip {
         let attributes = self.session.get_attributes_many(&identifiers, &DESCRIBING)?;
         let mut keys = Vec::with_capacity(identifiers.len());
         for (identifier, attributes) in identifiers.into_iter().zip(attributes) {
-            let Some(attributes) = attributes.filter(is_live) else { continue };
+            let Some(attributes) = attributes.filter(|found| is_live(found) && self.is_in_group(found))
+            else {
+                continue;
+            };
             let Some(name) = attributes.name().map(KeyName::from_back_end) else { continue };
             let described = match kind_and_length(&attributes) {
                 Some(described) => Some(described),

@@ -50,6 +50,19 @@ fn kmip_1_1_is_enough() {
     suites(Habits { newest: ProtocolVersion::V1_1, ..Habits::default() });
 }
 
+/// Nothing is fetched, and above all nothing is destroyed, that has another name than the one asked for.
+#[test]
+fn a_server_that_does_not_compare_names_is_enough() {
+    let vault = Vault::start();
+    let number = Cell::new(0);
+    let habits = Habits { names_are_compared: false, ..Habits::default() };
+    service::suite(|| {
+        number.set(number.get() + 1);
+        let server = Server::start(&vault, &format!("db{}", number.get()), habits);
+        Kmip::new(Session::connect(&endpoint(&server), options(habits)).unwrap(), None)
+    });
+}
+
 #[test]
 fn a_server_without_batches_is_enough() {
     suites(Habits { batches: false, ..Habits::default() });
