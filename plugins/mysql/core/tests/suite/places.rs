@@ -1,0 +1,59 @@
+//! Several servers in one wallet: groups, and the server's uuid as a group.
+
+use strongroom_mysql_core::config::{Configuration, Group};
+use strongroom_mysql_core::service::Service;
+use strongroom_mysql_core::service::keys::Trouble;
+use strongroom_testkit::vault::Vault;
+
+use super::{UUID, bytes, directory, generate, master, own, service};
+
+fn in_group(dir: &std::path::Path, group: Group) -> Service {
+    let service = service();
+    service.load(Ok(Configuration { group, ..directory(dir) })).unwrap();
+    service
+}
+
+#[test]
+fn a_group_keeps_two_servers_in_one_wallet_apart() {
+    let vault = Vault::start();
+    let dir = vault.enrol("db");
+    let (one, two) = (in_group(&dir, Group::Named("one".into())), in_group(&dir, Group::Named("two".into())));
+    generate(&one, own(&master(1))).unwrap();
+    assert_eq!(bytes(&two, own(&master(1))), None);
+    assert!(two.names().unwrap().is_empty());
+    assert!(matches!(two.remove(own(&master(1))), Err(Trouble::Absent)));
+    assert!(bytes(&one, own(&master(1))).is_some());
+}
+
+#[test]
+fn the_servers_uuid_is_the_group_as_soon_as_it_is_known() {
+    let vault = Vault::start();
+    let dir = vault.enrol("db");
+    let data = tempfile::tempdir().unwrap();
+    let service = in_group(&dir, Group::ServerUuid(data.path().to_owned()));
+    // InnoDB looks whether the keyring works before the server has a uuid.
+    generate(&service, own("DefaultMasterKey")).unwrap();
+    service.remove(own("DefaultMasterKey")).unwrap();
+    assert!(matches!(service.fetch(own("persisted_variables_key")), Err(Trouble::NoServerUuid)));
+    assert!(matches!(generate(&service, own("persisted_variables_key")), Err(Trouble::NoServerUuid)));
+    assert!(matches!(service.names(), Err(Trouble::NoServerUuid)));
+
+    std::fs::write(data.path().join("auto.cnf"), format!("[auto]\nserver-uuid={UUID}\n")).unwrap();
+    generate(&service, own("persisted_variables_key")).unwrap();
+    let group = in_group(&dir, Group::Named(UUID.into()));
+    assert!(bytes(&group, own("persisted_variables_key")).is_some());
+    // After a restart it is known from the beginning.
+    let restarted = in_group(&dir, Group::ServerUuid(data.path().to_owned()));
+    assert_eq!(restarted.names().unwrap().len(), 1);
+}
+
+#[test]
+fn a_key_that_names_the_servers_uuid_tells_the_group() {
+    let vault = Vault::start();
+    let dir = vault.enrol("db");
+    let data = tempfile::tempdir().unwrap();
+    let service = in_group(&dir, Group::ServerUuid(data.path().to_owned()));
+    generate(&service, own(&master(1))).unwrap();
+    assert_eq!(in_group(&dir, Group::Named(UUID.into())).names().unwrap().len(), 1);
+    assert!(bytes(&service, own("persisted_variables_key")).is_none());
+}
