@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::fs;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
@@ -15,7 +16,14 @@ const COMPONENT: &str = "component_keyring_kmip";
 
 fn mysql(verb: &str, server: &Server, rest: &[OsString]) -> Ran {
     let mut command = strongroom(args!["mysql", verb, "--socket", server.socket()]);
-    Ran::of(command.args(rest)).unwrapped()
+    one_line(Ran::of(command.args(rest)))
+}
+
+/// Where lines break depends on the length of paths.
+fn one_line(ran: Ran) -> Ran {
+    let mut ran = ran.unwrapped();
+    ran.stdout = ran.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+    ran
 }
 
 fn json(ran: Ran) -> Value {
@@ -163,7 +171,7 @@ fn a_vault_that_is_away_fails_the_rotation_with_the_servers_own_words_and_the_ch
     let places =
         args!["--mysqld", server.program(), "--datadir", server.data(), "--plugin-dir", server.plugin_dir()];
     let with = |verb: &str, rest: &[OsString]| {
-        Ran::of(strongroom(args!["mysql", verb]).args(&places).args(rest)).unwrapped()
+        one_line(Ran::of(strongroom(args!["mysql", verb]).args(&places).args(rest)))
     };
     with("install", &args!["--conf", &conf, "--library", &library]).ok();
     let manifest = fs::read_to_string(server.manifest()).unwrap();
@@ -194,4 +202,189 @@ fn a_vault_that_is_away_fails_the_rotation_with_the_servers_own_words_and_the_ch
     assert!(other.contains("component_keyring_file") && other.contains("migrate"), "{other}");
     with("install", &args!["--conf", &conf, "--library", &library, "--replace-keyring"]).ok();
     with("check", &[]).ok();
+}
+
+/// Defines functions of the stock plugin `keyring_udf`.
+fn keyring_functions(server: &mut Server) {
+    server.sql("INSTALL PLUGIN keyring_udf SONAME 'keyring_udf.so'");
+    for (name, returns) in [("store", "INTEGER"), ("fetch", "STRING")] {
+        server.sql(&format!("CREATE FUNCTION keyring_key_{name} RETURNS {returns} SONAME 'keyring_udf.so'"));
+    }
+}
+
+#[test]
+fn a_servers_keys_move_from_its_file_to_a_vault_and_back_and_an_old_backup_still_starts() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("keyring.json");
+    let config = format!(r#"{{"path": "{}", "read_only": false}}"#, file.display());
+    let mut server = need!(Server::start(options().component("component_keyring_file", config)));
+    server.sql("CREATE DATABASE t");
+    server.sql("CREATE TABLE t.a (a INT PRIMARY KEY) ENCRYPTION='Y'");
+    server.sql("INSERT INTO t.a VALUES (1), (2), (3)");
+    keyring_functions(&mut server);
+    assert_eq!(server.value("SELECT keyring_key_store('app', 'SECRET', 'open sesame')"), "1");
+    // Its own keyring is shown and rotated, too; there is no vault to show.
+    let shown = mysql("status", &server, &[]);
+    assert!(
+        shown.stderr.contains("the vault's master keys are not shown") && shown.stdout.contains("t/a"),
+        "{shown:?}"
+    );
+    mysql("rotate", &server, &[]).ok();
+    let uuid = server.uuid();
+    server.stop();
+
+    let vault = Vault::start();
+    let conf = vault.enrol("db1");
+    let place = |kind: &str, path: &Path| format!("{kind}:{}", path.display());
+    let (json_place, okv) = (place("json", &file), place("okv", &conf));
+    let copied = run(args!["keyring", "migrate", "--from", &json_place, "--to", &okv, "--quiet"]).ok();
+    assert_eq!(copied, "3 copied, 0 there already\n");
+    let (_folder, library) = library(COMPONENT);
+    let places =
+        args!["--mysqld", server.program(), "--datadir", server.data(), "--plugin-dir", server.plugin_dir()];
+    let install = ["--replace-keyring", "--quiet"];
+    Ran::of(
+        strongroom(args!["mysql", "install", "--conf", &conf, "--library", &library])
+            .args(&places)
+            .args(install),
+    )
+    .ok();
+    // What is started from now on is what the command has put there.
+    server.options_mut().components.clear();
+    server.restart().expect("starts with its keys in the vault");
+    assert_eq!(server.value("SELECT COUNT(*) FROM t.a"), "3");
+    assert_eq!(server.value("SELECT keyring_key_fetch('app')"), "open sesame", "its owner may fetch it");
+    assert!(mysql("check", &server, &[]).ok().contains("is active"));
+
+    // A cold backup of now, then a rotation after which nothing in the data directory needs the backup's key.
+    server.stop();
+    let backup = folder.path().join("backup");
+    copy_tree(&server.data(), &backup);
+    server.restart().expect("starts again");
+    mysql("rotate", &server, &[]).ok();
+    let retired = json(mysql("rotate", &server, &args!["--retire", "--json"]));
+    let key = |number: u32| Value::from(format!("INNODBKey-{uuid}-{number}"));
+    assert_eq!(retired["retired"].as_array().unwrap(), &[key(1), key(2), key(3)], "{retired}");
+    assert_eq!(server.value("SELECT COUNT(*) FROM t.a"), "3");
+    server.stop();
+    fs::rename(server.data(), folder.path().join("newer"))
+        .unwrap_or_else(|_| fs::remove_dir_all(server.data()).unwrap());
+    copy_tree(&backup, &server.data());
+    server.restart().expect("an old backup starts with its retired master key");
+    assert_eq!(server.value("SELECT COUNT(*) FROM t.a"), "3");
+    server.stop();
+
+    // And back into a file, for the stock component.
+    let back = folder.path().join("back.json");
+    run(args!["keyring", "migrate", "--from", &okv, "--to", place("json", &back), "--quiet"]).ok();
+    let config = format!(r#"{{"path": "{}", "read_only": false}}"#, back.display());
+    fs::remove_file(server.plugin_dir().join("component_keyring_file.cnf")).unwrap();
+    fs::remove_file(server.manifest()).unwrap();
+    let options = std::mem::take(server.options_mut());
+    *server.options_mut() =
+        Options { configurations: Vec::new(), ..options }.component("component_keyring_file", config);
+    server.restart().expect("starts with its keys in a file again");
+    assert_eq!(server.value("SELECT COUNT(*) FROM t.a"), "3");
+    assert_eq!(server.value("SELECT keyring_key_fetch('app')"), "open sesame");
+}
+
+#[test]
+fn the_plugin_is_installed_by_an_option_file_and_its_binary_log_rotated_with_a_password() {
+    let mut server = need!(Server::start(options()));
+    let vault = Vault::start();
+    let conf = vault.enrol("db1");
+    let folder = tempfile::tempdir().unwrap();
+    let (_folder, library) = library("keyring_okv");
+    let option_file = folder.path().join("conf.d/strongroom.cnf");
+    mysql(
+        "install",
+        &server,
+        &args!["--plugin", "okv", "--conf", &conf, "--library", &library, "--option-file", &option_file],
+    )
+    .ok();
+    let text = fs::read_to_string(&option_file).unwrap();
+    let mut options = options();
+    for line in text.lines().skip(1) {
+        let (name, value) = line.split_once(" = ").unwrap();
+        options = options.arg(format!("--{name}={value}"));
+    }
+    *server.options_mut() = options.arg("--log-bin=bin").arg("--server-id=1").arg("--binlog-encryption=ON");
+    server.restart().expect("starts with the plugin");
+    server.sql("CREATE DATABASE t");
+    server.sql("CREATE TABLE t.a (a INT PRIMARY KEY) ENCRYPTION='Y'");
+    server.sql("CREATE USER admin@localhost IDENTIFIED BY 'a b#c'");
+    server.sql("GRANT ALL ON *.* TO admin@localhost WITH GRANT OPTION");
+    assert!(mysql("check", &server, &[]).ok().contains("has loaded keyring_okv"));
+
+    let refused = mysql("rotate", &server, &args!["--user", "admin"]).failed(4);
+    assert!(refused.contains("Access denied") && !refused.contains("a b#c"), "{refused}");
+    let (option_file, password_file) = (folder.path().join("my.cnf"), folder.path().join("password"));
+    fs::write(&option_file, "[client]\nuser=admin\npassword=\"a b#c\"\n").unwrap();
+    fs::write(&password_file, "a b#c\n").unwrap();
+    let rotated =
+        mysql("rotate", &server, &args!["--binlog", "--retire", "--json", "--defaults-file", &option_file]);
+    let rotated = json(rotated);
+    let uuid = server.uuid();
+    assert_eq!(rotated["retired"], serde_json::json!([format!("INNODBKey-{uuid}-1")]), "{rotated}");
+    let proofs: Vec<&str> =
+        rotated["steps"].as_array().unwrap().iter().map(|step| step["proof"].as_str().unwrap()).collect();
+    assert!(proofs.contains(&&*format!("the newest is MySQLReplicationKey_{uuid}_2")), "{proofs:?}");
+    let with_file = args!["--user", "admin", "--password-file", &password_file];
+    assert!(mysql("status", &server, &with_file).ok().contains("Binary log encrypted"));
+}
+
+#[test]
+fn a_server_with_an_account_of_its_own_gets_files_that_it_can_read_and_nobody_else() {
+    let mut server = need!(Server::prepare(options()));
+    let Ok(user) = strongroom_testkit::mysql::other_user(server.installation()) else {
+        eprintln!("not root: one account is all there is");
+        return;
+    };
+    server.options_mut().user = Some(user);
+    server.restart().expect("starts as another user");
+    let vault = Vault::start();
+    let folder = tempfile::tempdir_in(server.data().parent().unwrap()).unwrap();
+    let conf = folder.path().join("conf");
+    copy_tree(&vault.enrol("db1"), &conf);
+    let mode = |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    mode(&conf, 0o750);
+    mode(&conf.join("ssl"), 0o750);
+    mode(&conf.join("ssl/key.pem"), 0o600);
+    let (_folder, library) = library(COMPONENT);
+    let apparmor = folder.path().join("apparmor.d");
+    fs::create_dir_all(&apparmor).unwrap();
+    fs::write(apparmor.join("usr.sbin.mysqld"), format!("{} {{\n}}\n", server.program().display())).unwrap();
+    let install = |rest: &[&str]| {
+        let mut all = args!["--conf", &conf, "--library", &library, "--apparmor", &apparmor].to_vec();
+        all.extend(rest.iter().map(OsString::from));
+        mysql("install", &server, &all)
+    };
+    mode(folder.path(), 0o700);
+    let told = install(&[]);
+    assert!(told.stderr.contains(&format!("{} does not let", folder.path().display())), "{told:?}");
+    let check = || mysql("check", &server, &args!["--apparmor", &apparmor]);
+    assert!(check().stdout.contains("does not let the server's account through"));
+    mode(folder.path(), 0o755);
+
+    let about = |path: PathBuf| {
+        let about = fs::metadata(&path).unwrap();
+        (about.uid(), about.gid(), about.mode() & 0o777)
+    };
+    assert_eq!(about(server.data().join("mysqld.my")), (0, user, 0o640));
+    assert_eq!(about(server.data().join("component_keyring_kmip.cnf")), (0, user, 0o640));
+    assert_eq!(about(server.manifest()), (0, 0, 0o644));
+    assert_eq!(about(conf.join("ssl/key.pem")), (user, user, 0o600));
+    let rules = fs::read_to_string(apparmor.join("local/usr.sbin.mysqld")).unwrap();
+    assert!(rules.contains(&format!("{} r,", server.manifest().display())), "{rules}");
+    assert!(install(&[]).ok().contains("everything is as it should be"));
+    let checked = check();
+    // The server has not been restarted yet.
+    assert_eq!(checked.stdout.matches('✗').count(), 1, "{checked:?}");
+    fs::write(apparmor.join("local/usr.sbin.mysqld"), "").unwrap();
+    assert!(check().stdout.contains("apparmor_parser"));
+
+    server.restart().expect("starts with the component as another user");
+    server.sql("CREATE DATABASE t");
+    server.sql("CREATE TABLE t.a (a INT PRIMARY KEY) ENCRYPTION='Y'");
+    mysql("rotate", &server, &[]).ok();
 }

@@ -53,6 +53,23 @@ impl Findings {
         self.bad(error.to_string(), error.remedy().unwrap_or_default());
     }
 
+    /// A path of which a folder above does not let the server's account through.
+    fn barred(&mut self, site: &Site, path: &Path) {
+        if let Some(folder) = site.barred(path) {
+            self.bad(
+                format!(
+                    "{} does not let the server's account through to {}",
+                    folder.display(),
+                    path.display()
+                ),
+                format!(
+                    "choose a place below folders that let others through, or: chmod o+x {}",
+                    folder.display()
+                ),
+            );
+        }
+    }
+
     /// A file that the server must be able to read and should not be able to write; false where it is not there.
     fn file(&mut self, site: &Site, path: &Path) -> bool {
         let shown = path.display();
@@ -63,6 +80,10 @@ impl Findings {
                     "run strongroom mysql install",
                 );
                 false
+            }
+            Ok(_) if site.barred(path).is_some() => {
+                self.barred(site, path);
+                true
             }
             Ok(about) if !site.may_read(&about) => {
                 let (_, group) = site.owner;
@@ -219,6 +240,7 @@ fn check_plugin(site: &Site, dir: &str, findings: &mut Findings) {
 }
 
 fn check_endpoint_owner(site: &Site, dir: &Path, findings: &mut Findings) {
+    findings.barred(site, dir);
     let files = ["", "okvclient.ora", "ssl", "ssl/CA.pem", "ssl/cert.pem", "ssl/key.pem"];
     let unreadable = files
         .iter()

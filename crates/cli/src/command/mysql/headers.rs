@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use strongroom_tablespace::disk::walk::{FileKind, kind_of, walk};
 use strongroom_tablespace::mysql::MasterKeyId;
@@ -16,8 +16,13 @@ use strongroom_tablespace::{DetectError, Encryption, HEAD_BYTES, Tablespace};
 const ATTEMPTS: u32 = 5;
 /// How long such a write may take.
 const BETWEEN_ATTEMPTS: Duration = Duration::from_millis(50);
+/// How long first pages are waited for: an idle server writes them within seconds.
+const WRITTEN_LIMIT: Duration = Duration::from_secs(30);
+const WRITTEN_LOOK: Duration = Duration::from_millis(500);
 /// What backup tools append to the names of files that they compress or encrypt.
 const PACKED: [&str; 6] = ["zst", "qp", "lz4", "gz", "xbcrypt", "xbstream"];
+/// The smallest page that a tablespace of MySQL has, in bytes.
+const PAGE_BYTES_MIN: usize = 1024;
 /// The redo log of a backup made by xtrabackup.
 const XTRABACKUP_LOG: &str = "xtrabackup_logfile";
 
@@ -30,6 +35,8 @@ pub(super) struct Headers {
     pub(super) unprotected: Vec<PathBuf>,
     /// Files that cannot be read or understood, with the reason.
     pub(super) unreadable: Vec<String>,
+    /// How many of those may be readable once the server has written its first pages.
+    unwritten: usize,
     /// How many tablespaces and redo logs were looked at.
     pub(super) seen: usize,
 }
@@ -55,6 +62,27 @@ impl Headers {
             headers.packed(path);
         }
         headers
+    }
+
+    /// Whether waiting does not help: all could be read, or something cannot be for good.
+    pub(super) fn is_final(&self) -> bool {
+        self.unwritten == 0 || self.unreadable.len() > self.unwritten
+    }
+
+    /// The same, read again for a while as long as `wanted` does not hold: a server writes first pages when it comes to it.
+    pub(super) fn await_written(
+        paths: &[PathBuf],
+        others: &[PathBuf],
+        wanted: impl Fn(&Self) -> bool,
+    ) -> Self {
+        let deadline = Instant::now() + WRITTEN_LIMIT;
+        loop {
+            let headers = Self::read(paths, others);
+            if wanted(&headers) || Instant::now() >= deadline {
+                return headers;
+            }
+            thread::sleep(WRITTEN_LOOK);
+        }
     }
 
     /// How many files name this master key.
@@ -109,9 +137,13 @@ impl Headers {
                         Ok(_) => "is encrypted in a way that is not MySQL's".to_owned(),
                     };
                 }
+                Err(DetectError::Type { .. }) if bytes.iter().take(PAGE_BYTES_MIN).all(|&byte| byte == 0) => {
+                    last = "has pages, of which the first is not written yet".to_owned();
+                }
                 Err(_) => last = "is not taken for a tablespace of MySQL".to_owned(),
             }
         }
+        self.unwritten += 1;
         self.cannot(path, &last);
     }
 

@@ -186,6 +186,13 @@ impl Install<'_> {
         let mut files: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
         files.sort();
         paths.append(&mut files);
+        if let Some(folder) = self.site.barred(&self.conf) {
+            self.remarks.push(format!(
+                "{} does not let the server's account through to its endpoint directory: choose a place below folders that let \
+                 others through, or chmod o+x {0}",
+                folder.display()
+            ));
+        }
         for path in paths {
             let about = fs::metadata(&path).map_err(|source| Error::Read { path: path.clone(), source })?;
             if self.site.may_read(&about) {

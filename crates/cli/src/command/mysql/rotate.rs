@@ -1,8 +1,6 @@
 //! `strongroom mysql rotate`: a new master key, with proof; and older ones retired that nothing needs any more.
 
 use std::path::PathBuf;
-use std::thread;
-use std::time::{Duration, Instant};
 
 use serde_json::json;
 
@@ -16,10 +14,6 @@ use super::status::Facts;
 use crate::args::MysqlRotateArgs;
 use crate::error::Error;
 use crate::output::{Output, Steps};
-
-/// How long new headers are waited for: an idle server writes them within seconds, a busy one when it comes to it.
-const HEADERS_LIMIT: Duration = Duration::from_secs(30);
-const HEADERS_LOOK: Duration = Duration::from_millis(500);
 
 /// What was done, for those who read JSON.
 #[derive(Default)]
@@ -98,23 +92,22 @@ fn rotate(
 fn headers(site: &Site, facts: &Facts, steps: &mut Steps, outcome: &mut Outcome) -> Result<(), Error> {
     let after = outcome.after.clone().unwrap_or_default();
     let behind = steps.run("Read the headers on disk", || {
-        let deadline = Instant::now() + HEADERS_LIMIT;
-        loop {
-            let headers = Headers::read(std::slice::from_ref(&site.datadir), &facts.files());
-            let behind = behind(&headers, &facts.uuid, &after);
-            if behind.is_empty() {
-                let proof = format!("{} files name the new master key, none an older one", headers.count(&after));
-                return Ok((behind, proof));
-            }
-            if Instant::now() >= deadline {
-                let proof = format!(
-                    "{} files still name an older master key: the server has not written their first page yet",
-                    behind.len()
-                );
-                return Ok((behind, proof));
-            }
-            thread::sleep(HEADERS_LOOK);
+        let places = std::slice::from_ref(&site.datadir);
+        let headers = Headers::await_written(places, &facts.files(), |headers| {
+            headers.is_final() && behind(headers, &facts.uuid, &after).is_empty()
+        });
+        let behind = behind(&headers, &facts.uuid, &after);
+        let mut proof = format!("{} files name the new master key", headers.count(&after));
+        match behind.len() {
+            0 => proof.push_str(", none an older one"),
+            files => proof.push_str(&format!(
+                "; {files} still name an older one, because the server has not written their first page yet"
+            )),
         }
+        if !headers.unreadable.is_empty() {
+            proof.push_str(&format!("; {} cannot be read", headers.unreadable.len()));
+        }
+        Ok((behind, proof))
     })?;
     outcome.behind = behind;
     Ok(())
@@ -170,7 +163,7 @@ fn retire(
     let candidates = steps.run("Find master keys that nothing needs", || {
         let mut places = vec![site.datadir.clone()];
         places.extend(args.backup.iter().cloned());
-        let headers = Headers::read(&places, &facts.files());
+        let headers = Headers::await_written(&places, &facts.files(), Headers::is_final);
         if !headers.unreadable.is_empty() {
             return Err(Fault::Unreadable(headers.unreadable).into());
         }

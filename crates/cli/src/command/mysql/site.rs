@@ -98,9 +98,19 @@ impl Site {
         self.datadir.join(format!("{COMPONENT}.cnf"))
     }
 
-    /// Whether the server's account may read a file, by owner and mode. Folders above are taken to let it through.
+    /// Whether the server's account may read a file, by owner and mode.
     pub(super) fn may_read(&self, about: &fs::Metadata) -> bool {
         self.may(about, 0o444)
+    }
+
+    /// The first folder above `path` that does not let the server's account through.
+    pub(super) fn barred(&self, path: &Path) -> Option<PathBuf> {
+        let mut above: Vec<&Path> = path.ancestors().skip(1).collect();
+        above.reverse();
+        above
+            .into_iter()
+            .find(|folder| fs::metadata(folder).is_ok_and(|about| !self.may(&about, 0o111)))
+            .map(Path::to_path_buf)
     }
 
     /// Whether the server's account may write to a file.
