@@ -25,6 +25,8 @@ const SOCKET_PATH_BYTES_MAX: usize = 107;
 pub struct Options {
     /// The series to run; the one of [`installation`] unless given.
     pub series: Option<Series>,
+    /// `--innodb-page-size` in bytes, for which a data directory is made; 16384 unless given.
+    pub page_bytes: Option<u32>,
     /// `--plugin-dir`: a folder with plugins; the stock one unless given.
     pub plugin_dir: Option<PathBuf>,
     /// `--plugin-load-add`, one for each, without `.so`.
@@ -93,7 +95,7 @@ impl Server {
     /// Only when there is no server for this machine.
     pub fn prepare(options: Options) -> Result<Self, Unavailable> {
         let installation = options.series.map_or_else(installation, Series::installation)?;
-        let template = template(&installation)?;
+        let template = template(&installation, options.page_bytes)?;
         let scratch = Scratch::new("mariadb");
         folder::copy_tree(&template.join("data"), &scratch.path().join("data"))
             .map_err(|error| Unavailable::new(WHAT, format!("a data directory cannot be copied: {error}")))?;
@@ -161,7 +163,8 @@ impl Server {
             .arg("--innodb-log-file-size=8M")
             .arg("--key-buffer-size=1M")
             .arg("--aria-pagecache-buffer-size=8M")
-            .arg("--performance-schema=OFF");
+            .arg("--performance-schema=OFF")
+            .args(page_size(self.options.page_bytes));
         for name in &self.options.plugin_load_add {
             launch = launch.arg(format!("--plugin-load-add={name}"));
         }
@@ -316,14 +319,21 @@ fn base_args(installation: &Installation, data: &Path) -> Vec<String> {
     args
 }
 
-/// A data directory with the system tables only, made once for each server version and copied for each test. The
+fn page_size(bytes: Option<u32>) -> Option<String> {
+    bytes.map(|bytes| format!("--innodb-page-size={bytes}"))
+}
+
+/// A data directory with the system tables only, made once for each server version and page size and copied for each test. The
 /// user `root` needs no password, because nobody else can reach the socket.
-fn template(installation: &Installation) -> Result<PathBuf, Unavailable> {
-    let name: String = installation
+fn template(installation: &Installation, page_bytes: Option<u32>) -> Result<PathBuf, Unavailable> {
+    let mut name: String = installation
         .version
         .chars()
         .map(|c| if c.is_ascii_alphanumeric() || c == '.' { c } else { '-' })
         .collect();
+    if let Some(bytes) = page_bytes {
+        name.push_str(&format!("-{bytes}"));
+    }
     folder::once("mariadb-data", &name, |home| {
         let fail = |why: String| Unavailable::new(WHAT, format!("its system tables cannot be made: {why}"));
         let data = home.join("data");
@@ -333,12 +343,18 @@ fn template(installation: &Installation) -> Result<PathBuf, Unavailable> {
             let text = fs::read_to_string(&script);
             sql.push_str(&text.map_err(|error| fail(format!("{}: {error}", script.display())))?);
         }
-        bootstrap(installation, &data, &home.join("bootstrap.log"), &sql)
+        bootstrap(installation, &data, page_bytes, &home.join("bootstrap.log"), &sql)
             .map_err(|error| fail(error.to_string()))
     })
 }
 
-fn bootstrap(installation: &Installation, data: &Path, log: &Path, sql: &str) -> io::Result<()> {
+fn bootstrap(
+    installation: &Installation,
+    data: &Path,
+    page_bytes: Option<u32>,
+    log: &Path,
+    sql: &str,
+) -> io::Result<()> {
     let output = fs::File::create(log)?;
     let mut child = installation
         .command()
@@ -346,6 +362,7 @@ fn bootstrap(installation: &Installation, data: &Path, log: &Path, sql: &str) ->
         .arg("--bootstrap")
         .args(base_args(installation, data))
         .args(["--innodb-log-file-size=8M", "--innodb-buffer-pool-size=32M", "--skip-networking"])
+        .args(page_size(page_bytes))
         .stdin(Stdio::piped())
         .stdout(output.try_clone()?)
         .stderr(output)

@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use strongroom_testkit::mariadb::{Series, Server};
 use strongroom_testkit::{every_series, need};
 
-use crate::rig::{FLUSH, KEY_1_LATER, KEYS, Rig, Whose, checksums, fill};
+use crate::rig::{FLUSH, KEY_1_LATER, KEYS, Rig, WAKE, Whose, checksums, fill};
 
 every_series!(a_backup_taken_across_a_rotation_is_prepared_and_restored);
 
@@ -46,7 +46,7 @@ fn a_backup_taken_across_a_rotation_is_prepared_and_restored(series: Series) {
     pipe.read_exact(&mut bytes).unwrap_or_else(|error| panic!("{error}\n{}", said(folder.path())));
     rig.set_keys(format!("{KEYS}{KEY_1_LATER}"));
     server.sql(FLUSH);
-    server.sql("SET GLOBAL innodb_encryption_rotate_key_age = @@GLOBAL.innodb_encryption_rotate_key_age");
+    server.sql(WAKE);
     server.sql("UPDATE t.i SET b = 'second version' WHERE a % 2 = 0");
     server.sql("INSERT INTO t.m SELECT a + 100000, b FROM t.i");
     let before = checksums(&mut server);

@@ -10,6 +10,7 @@ use crate::rig::{FLUSH, KEYS, PLUGIN, Rig, TABLE, Whose, refusal, rows};
 every_series!(
     the_variables_of_stock_are_the_same_here,
     under_the_file_name_of_stock_it_is_the_same_plugin,
+    off_on_force_and_permanent_do_what_they_do_with_stock,
     without_force_the_server_runs_without_the_plugin_and_a_later_install_works,
 );
 
@@ -42,6 +43,48 @@ fn under_the_file_name_of_stock_it_is_the_same_plugin(series: Series) {
         ),
         ["ACTIVE"]
     );
+}
+
+/// Each value of the option that the server makes of the plugin's name, with a good file and with a bad one, held against
+/// the server's own plugin.
+fn off_on_force_and_permanent_do_what_they_do_with_stock(series: Series) {
+    let rig = need!(Rig::new(series, KEYS));
+    let outcome = |whose: Whose, value: &str| {
+        let options = rig.options(whose).arg(format!("--file-key-management={value}"));
+        let mut server = Server::prepare(options).expect("there was a server before");
+        if server.restart().is_err() {
+            return String::from("no start");
+        }
+        let state = |server: &mut Server| {
+            let status = rows(
+                server,
+                "SELECT PLUGIN_STATUS, LOAD_OPTION FROM information_schema.PLUGINS WHERE PLUGIN_NAME = 'file_key_management'",
+            );
+            status.join(",")
+        };
+        let before = state(&mut server);
+        let said = match server.try_sql("UNINSTALL PLUGIN file_key_management") {
+            Ok(_) => rows(&mut server, "SHOW WARNINGS").join(","),
+            Err(error) => error.to_string(),
+        };
+        format!("{before}; {said}; {}", state(&mut server))
+    };
+    for (content, starts) in
+        [(KEYS, &["ACTIVE ON", "ACTIVE FORCE", "ACTIVE FORCE_PLUS_PERMANENT"][..]), ("nonsense", &[])]
+    {
+        rig.set_keys(content);
+        let mut met = Vec::new();
+        for value in ["OFF", "ON", "FORCE", "FORCE_PLUS_PERMANENT"] {
+            let stock = outcome(Whose::Stock, value);
+            assert_eq!(outcome(Whose::Ours, value), stock, "{value}");
+            met.push(stock);
+        }
+        for state in starts {
+            assert!(met.iter().any(|outcome| outcome.starts_with(&format!("{state};"))), "{state}: {met:#?}");
+        }
+        let refused = met.iter().filter(|outcome| *outcome == "no start").count();
+        assert_eq!(refused, if starts.is_empty() { 2 } else { 0 }, "{met:#?}");
+    }
 }
 
 fn without_force_the_server_runs_without_the_plugin_and_a_later_install_works(series: Series) {

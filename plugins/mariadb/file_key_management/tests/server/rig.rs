@@ -130,6 +130,25 @@ pub(crate) fn eventually(server: &mut Server, what: &str, mut condition: impl Fn
     }
 }
 
+/// No page of key 1 is left with a version before 3, as the server's own table has it.
+pub(crate) fn rotated(server: &mut Server) {
+    const BEHIND: &str = "SELECT COUNT(*) FROM information_schema.INNODB_TABLESPACES_ENCRYPTION \
+                          WHERE CURRENT_KEY_ID = 1 AND (MIN_KEY_VERSION < 3 OR CURRENT_KEY_VERSION < 3)";
+    eventually(server, "every page of key 1 has version 3", |server| server.value(BEHIND) == "0");
+}
+
+/// Waits until the server's threads have encrypted what it had before it had keys. Rows written before that can leave
+/// plaintext in freed pages, which the threads pass over.
+pub(crate) fn encrypted(server: &mut Server) {
+    const PLAIN: &str =
+        "SELECT COUNT(*) FROM information_schema.INNODB_TABLESPACES_ENCRYPTION WHERE MIN_KEY_VERSION = 0";
+    eventually(server, "every tablespace is encrypted", |server| server.value(PLAIN) == "0");
+}
+
+/// Lets the server re-encrypt what it has, without waiting for somebody to write.
+pub(crate) const WAKE: &str =
+    "SET GLOBAL innodb_encryption_rotate_key_age = @@GLOBAL.innodb_encryption_rotate_key_age";
+
 /// Text that must never be found in a file.
 pub(crate) const SECRET: &str = "plaintext-that-must-not-reach-a-file";
 

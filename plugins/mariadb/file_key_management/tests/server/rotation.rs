@@ -3,16 +3,13 @@
 use strongroom_testkit::mariadb::{Series, Server};
 use strongroom_testkit::{every_series, need};
 
-use crate::rig::{FLUSH, KEY_1_LATER, KEYS, Rig, Whose, checksums, eventually, fill};
+use crate::rig::{FLUSH, KEY_1_LATER, KEYS, Rig, WAKE, Whose, checksums, eventually, fill, rotated};
 
 every_series!(
     pages_that_stock_wrote_are_re_encrypted_and_survive_a_crash_half_way,
     the_note_of_flush_says_what_wakes_an_idle_server,
     a_version_that_a_table_asks_for_is_found_without_a_flush,
 );
-
-const BEHIND: &str = "SELECT COUNT(*) FROM information_schema.INNODB_TABLESPACES_ENCRYPTION \
-                      WHERE CURRENT_KEY_ID = 1 AND (MIN_KEY_VERSION < 3 OR CURRENT_KEY_VERSION < 3)";
 
 /// The version rises by two, because InnoDB re-encrypts only what is more than one behind.
 fn pages_that_stock_wrote_are_re_encrypted_and_survive_a_crash_half_way(series: Series) {
@@ -24,11 +21,11 @@ fn pages_that_stock_wrote_are_re_encrypted_and_survive_a_crash_half_way(series: 
     server.restart().expect("starts with our plugin");
     rig.set_keys(format!("{KEYS}{KEY_1_LATER}"));
     server.sql(FLUSH);
-    server.sql("SET GLOBAL innodb_encryption_rotate_key_age = @@GLOBAL.innodb_encryption_rotate_key_age");
+    server.sql(WAKE);
     server.kill9();
     server.restart().expect("recovers with pages of both versions");
     assert_eq!(checksums(&mut server), before);
-    eventually(&mut server, "every page of key 1 has version 3", |server| server.value(BEHIND) == "0");
+    rotated(&mut server);
     assert_eq!(checksums(&mut server), before);
     server.sql("FLUSH LOCAL BINARY LOGS");
     server.restart().expect("starts again");
