@@ -41,6 +41,18 @@ pub fn geometry(flags: u32) -> Option<Geometry> {
     }
 }
 
+/// The flags of a plain tablespace with these page sizes, in a row format that MySQL 5.7 and later makes.
+#[must_use]
+pub fn of(geometry: Geometry) -> u32 {
+    let shift = |bytes: usize| (bytes as u32 / 512).ilog2();
+    let logical = match geometry.logical() as u32 {
+        PAGE_BYTES_DEFAULT => 0,
+        _ => shift(geometry.logical()),
+    };
+    let physical = if geometry.is_compressed() { shift(geometry.physical()) } else { 0 };
+    1 | physical << 1 | 1 << 5 | logical << 6
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -56,6 +68,17 @@ mod tests {
         assert_eq!(sizes(0x6121), Some((8192, 8192, false)));
         assert_eq!(sizes(0x61A1), Some((32768, 32768, false)));
         assert_eq!(sizes(0x61E1), Some((65536, 65536, false)));
+    }
+
+    #[test]
+    fn flags_are_made_for_every_page_size() {
+        for logical in [4096, 8192, 16384, 32768, 65536] {
+            let plain = Geometry::uncompressed(logical).into_iter();
+            let compressed = [1024, 2048, 4096, 8192, 16384].into_iter();
+            for made in plain.chain(compressed.filter_map(|it| Geometry::compressed(logical, it))) {
+                assert_eq!(geometry(of(made)), Some(made));
+            }
+        }
     }
 
     #[test]
