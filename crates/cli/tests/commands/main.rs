@@ -10,6 +10,7 @@ mod keyring;
 mod mysql_server;
 mod quickstart;
 mod revocation;
+mod tablespace_mysql;
 mod usage;
 
 use std::ffi::OsStr;
@@ -45,6 +46,13 @@ impl Ran {
     /// The same with standard error in one line, because where its lines break depends on the length of paths.
     fn unwrapped(mut self) -> Self {
         self.stderr = self.stderr.split_whitespace().collect::<Vec<_>>().join(" ");
+        self
+    }
+
+    /// A run that must have ended with `code`, whatever it printed before.
+    #[track_caller]
+    fn failed_with(self, code: i32) -> Self {
+        assert_eq!(self.code, code, "{}{}", self.stdout, self.stderr);
         self
     }
 

@@ -33,7 +33,7 @@ pub(super) struct Keys {
 
 enum Holder {
     /// On a KMIP server: MySQL's and MariaDB's keys have names of their own there.
-    Kmip { mysql: Keyring, mariadb: KmipVersions },
+    Kmip { mysql: Keyring, mariadb: Box<KmipVersions> },
     /// In the file of `component_keyring_file`, read when it was opened.
     Json { keys: Keyring, file: JsonFile },
     /// MariaDB's keys, read when they were opened.
@@ -58,7 +58,10 @@ impl Keys {
             KeysPlace::Okv(dir) => {
                 let session = || endpoint_session::session(dir, output);
                 let mysql = Kmip::new(session()?, names.group.clone()).into();
-                Holder::Kmip { mysql, mariadb: KmipVersions::with_prefix(session()?, &names.prefix) }
+                Holder::Kmip {
+                    mysql,
+                    mariadb: Box::new(KmipVersions::with_prefix(session()?, &names.prefix)),
+                }
             }
             KeysPlace::Json(path) => {
                 let file = JsonFile::open(path).map_err(|error| Error::Keyring(error.into()))?;

@@ -1,0 +1,264 @@
+//! Tablespaces between a real MySQL and the command: what one writes the other opens, and the rows are the same.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Stdio};
+
+use strongroom_testkit::Unavailable;
+use strongroom_testkit::folder::Scratch;
+use strongroom_testkit::mysql::{Options, Server};
+use strongroom_testkit::need;
+
+use crate::{Ran, args, strongroom};
+
+const MARKER: &str = "a row nobody may find on disk";
+const TABLES: [(&str, &str); 7] = [
+    ("whole", "ENCRYPTION='Y'"),
+    ("zlib", "ENCRYPTION='Y' COMPRESSION='zlib'"),
+    ("lz4", "ENCRYPTION='Y' COMPRESSION='lz4'"),
+    ("block8", "ENCRYPTION='Y' ROW_FORMAT=COMPRESSED KEY_BLOCK_SIZE=8"),
+    ("block2", "ENCRYPTION='Y' ROW_FORMAT=COMPRESSED KEY_BLOCK_SIZE=2"),
+    ("parts", "ENCRYPTION='Y' PARTITION BY HASH (id) PARTITIONS 2"),
+    ("plain", "ENCRYPTION='N'"),
+];
+
+/// A server with MySQL's own keyring component.
+struct Rig {
+    server: Server,
+    keys: Scratch,
+}
+
+impl Rig {
+    fn start() -> Result<Self, Unavailable> {
+        let keys = Scratch::new("keys");
+        let path = keys.path().join("keyring.json");
+        let configuration = format!("{{\"path\": \"{}\", \"read_only\": false}}", path.display());
+        let server = Server::start(
+            Options::default()
+                .component("component_keyring_file", configuration)
+                .arg("--innodb-redo-log-encrypt=ON")
+                .arg("--innodb-undo-log-encrypt=ON"),
+        )?;
+        Ok(Self { server, keys })
+    }
+
+    fn keyring(&self) -> String {
+        format!("json:{}", self.keys.path().join("keyring.json").display())
+    }
+
+    fn fill(&mut self) {
+        let server = &mut self.server;
+        server.sql("CREATE DATABASE shop");
+        for (table, rest) in TABLES {
+            server.sql(&format!("CREATE TABLE shop.{table} (id INT PRIMARY KEY, note TEXT) {rest}"));
+            server.sql(&format!(
+                "INSERT INTO shop.{table} WITH RECURSIVE n AS (SELECT 1 id UNION ALL SELECT id + 1 FROM n WHERE id < 400)
+                 SELECT id, CONCAT('{MARKER} ', SHA2(id, 256)) FROM n"
+            ));
+        }
+        server.sql("ALTER TABLESPACE mysql ENCRYPTION='Y'");
+        server.sql("CREATE TABLESPACE general ADD DATAFILE 'general.ibd' ENCRYPTION='Y'");
+        server.sql(
+            "CREATE TABLE shop.shared (id INT PRIMARY KEY, note TEXT) TABLESPACE general ENCRYPTION='Y'",
+        );
+        server.sql("INSERT INTO shop.shared SELECT * FROM shop.whole");
+    }
+
+    /// What a server says of every table: its rows, and that they are whole.
+    fn rows(&mut self) -> BTreeMap<String, String> {
+        let tables = TABLES.iter().map(|(table, _)| *table).chain(["shared"]);
+        tables.map(|table| (table.to_owned(), checked(&mut self.server, table))).collect()
+    }
+
+    fn tablespace(&self, verb: &str, rest: &[&str]) -> Ran {
+        let mut command = strongroom(args!["tablespace", verb, "--keys", self.keyring()]);
+        Ran::of(command.args(rest)).unwrapped()
+    }
+
+    fn data(&self) -> String {
+        self.server.data().display().to_string()
+    }
+}
+
+/// The checksum of a table's rows, once the server has found it whole.
+fn checked(server: &mut Server, table: &str) -> String {
+    let check = server.sql(&format!("CHECK TABLE shop.{table} EXTENDED"));
+    let verdict = check.last().and_then(|row| row.last()).cloned().flatten();
+    assert_eq!(verdict.as_deref(), Some("OK"), "{table}: {check:?}");
+    let sum = server.sql(&format!("SELECT COUNT(*), SUM(CRC32(CONCAT(id, ':', note))) FROM shop.{table}"));
+    format!("{sum:?}")
+}
+
+fn json(ran: Ran) -> serde_json::Value {
+    serde_json::from_str(&ran.ok()).unwrap()
+}
+
+#[test]
+fn a_whole_data_directory_is_rotated_and_rekeyed_and_the_server_goes_on() {
+    let mut rig = need!(Rig::start());
+    rig.fill();
+    let (rows, uuid, data) = (rig.rows(), rig.server.uuid(), rig.data());
+
+    // A running server's files are its own.
+    let refused = rig.tablespace("rotate", &[&data]).failed(1);
+    assert!(refused.contains("is open in another process"), "{refused}");
+    rig.server.kill9();
+    let refused = rig.tablespace("rotate", &[&data]).failed(1);
+    assert!(refused.contains("not shut down cleanly"), "{refused}");
+    rig.server.restart().unwrap();
+    rig.server.stop();
+
+    let rotated = json(rig.tablespace("rotate", &[&data, "--json"]));
+    assert_eq!(rotated["master_key"], format!("INNODBKey-{uuid}-2"));
+    // Seven tables with two partitions, mysql, general, two undo tablespaces, and the redo log.
+    assert!(rotated["changed"].as_u64().unwrap() >= 11, "{rotated}");
+    let reports = json(rig.tablespace("inspect", &[&data, "--json"]));
+    for report in reports.as_array().unwrap() {
+        let key = &report["master_key"];
+        assert!(key.is_null() || *key == format!("INNODBKey-{uuid}-2"), "{report}");
+    }
+    rig.tablespace("verify", &[&data]).ok();
+    rig.server.restart().unwrap();
+    assert_eq!(rig.rows(), rows);
+    // The server's own rotation goes on from there.
+    rig.server.sql("ALTER INSTANCE ROTATE INNODB MASTER KEY");
+    rig.server.sql("INSERT INTO shop.whole VALUES (1000, 'written under the third')");
+    let rows = rig.rows();
+    rig.server.stop();
+    let one = format!("{data}/shop/whole.ibd");
+    let report = json(rig.tablespace("inspect", &[&one, "--json"]));
+    assert_eq!(report[0]["master_key_number"], 3, "{report}");
+
+    let rekeyed = json(rig.tablespace("rekey", &[&data, "--in-place", "--json"]));
+    assert!(rekeyed["changed"].as_array().unwrap().len() >= 10, "{rekeyed}");
+    rig.tablespace("verify", &[&data]).ok();
+    rig.server.restart().unwrap();
+    assert_eq!(rig.rows(), rows);
+    rig.server.sql("UPDATE shop.whole SET note = REVERSE(note)");
+    rig.server.stop();
+    assert!(!rig.server.files_contain(MARKER.as_bytes()) || contains_only_in_plain(&rig.server));
+}
+
+/// The marker is in the files of the plain table alone.
+fn contains_only_in_plain(server: &Server) -> bool {
+    let holds = |path: &Path| {
+        let bytes = fs::read(path).unwrap_or_default();
+        bytes.windows(MARKER.len()).any(|window| window == MARKER.as_bytes())
+    };
+    let others =
+        ["shop/whole.ibd", "shop/zlib.ibd", "shop/block8.ibd", "general.ibd", "mysql.ibd", "undo_001"];
+    others.iter().all(|name| !holds(&server.data().join(name)))
+}
+
+/// Copies a table's files as `FLUSH TABLES … FOR EXPORT` lets anybody do.
+fn export(server: &mut Server, table: &str, to: &Path) -> PathBuf {
+    server.sql(&format!("FLUSH TABLES shop.{table} FOR EXPORT"));
+    for extension in ["ibd", "cfg", "cfp"] {
+        let from = server.data().join(format!("shop/{table}.{extension}"));
+        if from.exists() {
+            fs::copy(&from, to.join(format!("{table}.{extension}"))).unwrap();
+        }
+    }
+    server.sql("UNLOCK TABLES");
+    to.join(format!("{table}.ibd"))
+}
+
+/// Puts a file in the place of a new table's and imports it.
+fn import(server: &mut Server, table: &str, rest: &str, files: &[&Path]) -> String {
+    server.sql(&format!("CREATE TABLE shop.{table} (id INT PRIMARY KEY, note TEXT) {rest}"));
+    server.sql(&format!("ALTER TABLE shop.{table} DISCARD TABLESPACE"));
+    let owner = fs::metadata(server.data()).unwrap();
+    for from in files {
+        let extension = from.extension().unwrap().to_str().unwrap();
+        let to = server.data().join(format!("shop/{table}.{extension}"));
+        fs::copy(from, &to).unwrap();
+        use std::os::unix::fs::MetadataExt;
+        std::os::unix::fs::chown(&to, Some(owner.uid()), Some(owner.gid())).unwrap();
+    }
+    server.sql(&format!("ALTER TABLE shop.{table} IMPORT TABLESPACE"));
+    checked(server, table)
+}
+
+#[test]
+fn what_is_decrypted_here_is_imported_without_a_key_and_what_is_encrypted_here_with_a_transfer_file() {
+    let mut rig = need!(Rig::start());
+    rig.fill();
+    let work = Scratch::new("work");
+    let path = |name: &str| work.path().join(name);
+    let text = |path: &Path| path.display().to_string();
+    for table in ["whole", "zlib", "lz4"] {
+        let exported = export(&mut rig.server, table, work.path());
+        let plain = path(&format!("{table}_plain.ibd"));
+        rig.tablespace("decrypt", &[&text(&exported), "-o", &text(&plain)]).ok();
+        assert!(fs::read(&plain).unwrap().windows(MARKER.len()).any(|window| window == MARKER.as_bytes()));
+        let rows = checked(&mut rig.server, table);
+        assert_eq!(
+            import(&mut rig.server, &format!("{table}_plain"), "ENCRYPTION='N'", &[&plain]),
+            rows,
+            "{table}"
+        );
+    }
+
+    // A plain table of the first server becomes an encrypted one of a second, which has another keyring.
+    let mut other = need!(Rig::start());
+    other.server.sql("CREATE DATABASE shop");
+    other.server.sql("CREATE TABLE shop.first (id INT PRIMARY KEY) ENCRYPTION='Y'");
+    let exported = export(&mut rig.server, "plain", work.path());
+    let rows = checked(&mut rig.server, "plain");
+    let encrypted = path("encrypted.ibd");
+    rig.tablespace("encrypt", &[&text(&exported), "-o", &text(&encrypted)]).ok();
+    rig.tablespace("verify", &[&text(&encrypted)]).ok();
+    rig.tablespace("export", &[&text(&encrypted)]).ok();
+    let transfer = path("encrypted.cfp");
+    assert_eq!(fs::metadata(&transfer).unwrap().len(), 100);
+    assert_eq!(import(&mut other.server, "encrypted", "ENCRYPTION='Y'", &[&encrypted, &transfer]), rows);
+
+    // With a new tablespace key, and with a master key of the second server's, the same.
+    let rekeyed = path("rekeyed.ibd");
+    rig.tablespace("rekey", &[&text(&encrypted), "-o", &text(&rekeyed)]).ok();
+    rig.tablespace("export", &[&text(&rekeyed)]).ok();
+    assert_eq!(
+        import(&mut other.server, "rekeyed", "ENCRYPTION='Y'", &[&rekeyed, &path("rekeyed.cfp")]),
+        rows
+    );
+    let adopted = path("adopted.ibd");
+    other.tablespace("import", &[&text(&encrypted), "-o", &text(&adopted)]).ok();
+    rig.tablespace("verify", &[&text(&adopted)]).failed_with(3);
+    other.tablespace("verify", &[&text(&adopted)]).ok();
+    other.tablespace("export", &[&text(&adopted)]).ok();
+    assert_eq!(
+        import(&mut other.server, "adopted", "ENCRYPTION='Y'", &[&adopted, &path("adopted.cfp")]),
+        rows
+    );
+}
+
+#[test]
+fn a_rotation_that_is_killed_at_any_moment_is_finished_by_resuming() {
+    let mut rig = need!(Rig::start());
+    rig.fill();
+    let (rows, data) = (rig.rows(), rig.data());
+    rig.server.stop();
+    // Where a kill falls is chance; what must hold afterwards holds in any case.
+    for delay_us in [0, 2_000, 10_000, 20_000, 30_000, 40_000, 60_000] {
+        let mut child = start_rotation(&rig, &data);
+        std::thread::sleep(std::time::Duration::from_micros(delay_us));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        // Readable at once, and in the end.
+        rig.tablespace("verify", &[&data]).ok();
+        rig.tablespace("rotate", &[&data, "--resume"]).ok();
+        rig.tablespace("verify", &[&data]).ok();
+    }
+    rig.server.restart().unwrap();
+    assert_eq!(rig.rows(), rows);
+    rig.server.stop();
+}
+
+fn start_rotation(rig: &Rig, data: &str) -> Child {
+    strongroom(args!["tablespace", "rotate", "--keys", rig.keyring(), data])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap()
+}
