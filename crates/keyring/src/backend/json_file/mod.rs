@@ -112,13 +112,15 @@ impl JsonFile {
     /// # Errors
     /// As [`open`](Self::open).
     pub fn to_memory(&self) -> Result<Memory, Error> {
-        let memory = Memory::new();
-        for element in self.elements()? {
-            if let Ok(kind) = element.kind() {
-                memory.register(&element.name, kind, &element.material)?;
-            }
-        }
-        Ok(memory)
+        in_memory(self.elements()?)
+    }
+
+    /// The same of the text of such a file, which `path` names in errors.
+    ///
+    /// # Errors
+    /// [`JsonFileError`] when it is not the text of such a file.
+    pub fn text_to_memory(path: &Path, text: &[u8]) -> Result<Memory, Error> {
+        in_memory(text::parse(text).map_err(|fault| JsonFileError::new(path, fault))?)
     }
 
     /// Keeps several keys, with the file replaced once.
@@ -187,6 +189,16 @@ impl JsonFile {
     fn find(&self, name: &KeyName) -> Result<Option<Element>, Error> {
         Ok(self.elements()?.into_iter().find(|element| element.name == *name))
     }
+}
+
+fn in_memory(elements: Vec<Element>) -> Result<Memory, Error> {
+    let memory = Memory::new();
+    for element in elements {
+        if let Ok(kind) = element.kind() {
+            memory.register(&element.name, kind, &element.material)?;
+        }
+    }
+    Ok(memory)
 }
 
 fn describe(name: KeyName, kind: KeyKind, bytes: usize) -> Description {
