@@ -158,6 +158,34 @@ fn evidence(evidence: Evidence) -> String {
     }
 }
 
+/// The order in which a person wants to read them.
+const ORDER: [&str; 24] = [
+    "error",
+    "kind",
+    "format",
+    "because",
+    "encrypted",
+    "opens",
+    "encryption_fault",
+    "unfinished",
+    "cipher",
+    "layout",
+    "master_key",
+    "master_key_number",
+    "server_uuid",
+    "space_id",
+    "flags",
+    "checksum",
+    "bytes",
+    "page_bytes",
+    "compressed_page_bytes",
+    "pages",
+    "encrypted_pages",
+    "encrypted_share",
+    "zero_pages",
+    "page_compressed_pages",
+];
+
 fn print(reports: &[(std::path::PathBuf, Value)], output: Output) -> Result<(), Error> {
     if output.is_json() {
         let documents = reports.iter().map(|(path, report)| {
@@ -173,7 +201,12 @@ fn print(reports: &[(std::path::PathBuf, Value)], output: Output) -> Result<(), 
     }
     for (path, report) in reports {
         let mut text = printable(&path.display().to_string());
-        for (member, value) in report.as_object().into_iter().flatten() {
+        let members = report.as_object().into_iter().flatten();
+        let mut members: Vec<_> = members.collect();
+        members.sort_by_key(|(member, _)| {
+            ORDER.iter().position(|known| *known == member.as_str()).unwrap_or(ORDER.len())
+        });
+        for (member, value) in members {
             let value = match value {
                 Value::Null => continue,
                 Value::String(text) => printable(text),

@@ -36,6 +36,8 @@ enum Holder {
     Kmip { mysql: Keyring, mariadb: Box<KmipVersions> },
     /// In the file of `component_keyring_file`, read when it was opened.
     Json { keys: Keyring, file: JsonFile },
+    /// The same from a descriptor, to which nothing can be written.
+    JsonText(Keyring),
     /// MariaDB's keys, read when they were opened.
     Versions(KeySet),
     /// One key, which answers to every name.
@@ -97,7 +99,9 @@ impl Keys {
                     }
                 })
             }
-            Holder::Versions(_) | Holder::One(_) => return Err(Fault::CannotMake.into()),
+            Holder::JsonText(_) | Holder::Versions(_) | Holder::One(_) => {
+                return Err(Fault::CannotMake.into());
+            }
         };
         match made {
             Ok(()) => {
@@ -116,7 +120,7 @@ impl Keys {
     fn ask_mysql(&self, key_id: &str) -> Result<Option<KeyMaterial>, KeySourceError> {
         let keys = match &self.holder {
             Holder::Kmip { mysql, .. } => mysql,
-            Holder::Json { keys, .. } => keys,
+            Holder::Json { keys, .. } | Holder::JsonText(keys) => keys,
             Holder::Versions(_) => return Ok(None),
             Holder::One(key) => return Ok(Some(key.duplicate())),
         };
@@ -133,7 +137,7 @@ impl Keys {
             }
             Holder::Versions(keys) => Ok(keys.material(KeyId(key_id), version).map(|key| key.duplicate())),
             Holder::One(key) => Ok(Some(key.duplicate())),
-            Holder::Json { .. } => Ok(None),
+            Holder::Json { .. } | Holder::JsonText(_) => Ok(None),
         }
     }
 }
@@ -152,7 +156,7 @@ impl MasterKeySource for Keys {
     fn mysql_key_ids(&self, prefix: &str) -> Result<Vec<String>, KeySourceError> {
         let keys = match &self.holder {
             Holder::Kmip { mysql, .. } => mysql,
-            Holder::Json { keys, .. } => keys,
+            Holder::Json { keys, .. } | Holder::JsonText(keys) => keys,
             Holder::Versions(_) | Holder::One(_) => return Ok(Vec::new()),
         };
         let all = keys.list().map_err(KeySourceError::new)?.into_iter().map(|key| key.name);
@@ -180,12 +184,12 @@ impl MasterKeySource for Keys {
                 Ok(keys.into_iter().map(|key| key.version.number()).max())
             }
             Holder::Versions(keys) => Ok(keys.latest(KeyId(key_id)).map(KeyVersion::number)),
-            Holder::Json { .. } | Holder::One(_) => Ok(None),
+            Holder::Json { .. } | Holder::JsonText(_) | Holder::One(_) => Ok(None),
         }
     }
 }
 
-/// The text of a key file, or one key in hexadecimal digits.
+/// The text of a key file or of `component_keyring_file`'s data, or one key in hexadecimal digits.
 fn from_fd(fd: u32) -> Result<Holder, Error> {
     let path = PathBuf::from(format!("/dev/fd/{fd}"));
     let failed = |source| Error::Read { path: path.clone(), source };
@@ -199,6 +203,10 @@ fn from_fd(fd: u32) -> Result<Holder, Error> {
     let trimmed = text.trim_ascii();
     if trimmed.is_empty() {
         return Err(Fault::NoKeys(path).into());
+    }
+    if trimmed.starts_with(b"{") {
+        let keys = JsonFile::text_to_memory(&path, trimmed).map_err(Error::Keyring)?;
+        return Ok(Holder::JsonText(keys.into()));
     }
     if let Some(key) = hexadecimal(trimmed) {
         return Ok(Holder::One(key));
