@@ -13,8 +13,9 @@
 
 use std::ops::Range;
 
+use super::fault::InformationFault;
 use super::flags;
-use super::information::{Encryption, INFORMATION_BYTES_MAX, Information, InformationFault, Progress};
+use super::information::{Encryption, INFORMATION_BYTES_MAX, Information, Progress};
 use crate::page::header::{self, FSP_FLAGS};
 use crate::page::{Algorithm, Geometry, checksum};
 

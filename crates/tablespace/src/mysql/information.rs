@@ -14,27 +14,24 @@
 //! does not say the server id. Number 0 is no key of a keyring: a server that has no keyring yet wraps with a constant that
 //! everybody knows, and does so anew when it has one.
 //!
+//! A clone sends the redo log's information with its key in the clear; the checksum fits the stored bytes then.
+//!
 //! The checksum is of what only the right master key brings to light. It tells a wrong master key from damage only
 //! together with the checksum of the page around it.
 
-use std::error::Error;
 use std::fmt;
 
 use strongroom_secret::KeyMaterial;
 
-use super::key::{KEY_BYTES, PAIR_BYTES, TablespaceKey};
-use crate::keys::{KeySourceError, MasterKeySource};
-use crate::page::header;
+use super::fault::{InformationFault, UnlockError};
+use super::key::{PAIR_BYTES, TablespaceKey};
+pub use super::master_key::MASTER_KEY_PREFIX;
+use super::master_key::{MasterKeyId, ServerUuid, UUID_BYTES, default_master_key};
+use crate::keys::MasterKeySource;
 
 /// Most bytes that encryption information takes.
 pub const INFORMATION_BYTES_MAX: usize = MAGIC_BYTES + 4 + 4 + UUID_BYTES + PAIR_BYTES + 4;
-/// Bytes of a server's uuid, as text.
-pub const UUID_BYTES: usize = 36;
-/// What the ids of master keys begin with.
-pub const MASTER_KEY_PREFIX: &str = "INNODBKey-";
-/// What wraps while there is no keyring, padded with zeros to the length of a key (`DEFAULT_MASTER_KEY`).
-const DEFAULT_MASTER_KEY: &[u8; 16] = b"DefaultMasterKey";
-const MAGIC_BYTES: usize = 3;
+pub(super) const MAGIC_BYTES: usize = 3;
 
 /// Layout of encryption information.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,90 +53,6 @@ impl Version {
             Self::V2 => b"lCB",
             Self::V3 => b"lCC",
         }
-    }
-}
-
-/// Which master key wraps a tablespace key.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum MasterKeyId {
-    /// None of a keyring: the constant of a server without one. The tablespace is encrypted and not protected.
-    Default,
-    /// A key of the server with this uuid.
-    Uuid {
-        /// The uuid as text, 36 characters.
-        uuid: ServerUuid,
-        /// Its number, from 1.
-        number: u32,
-    },
-    /// A key of a server of MySQL 5.7.11 whose id is not told.
-    ServerId {
-        /// Its number, from 1.
-        number: u32,
-    },
-}
-
-impl MasterKeyId {
-    /// Number of the key; 0 for the constant.
-    #[must_use]
-    pub fn number(&self) -> u32 {
-        match self {
-            Self::Default => 0,
-            Self::Uuid { number, .. } | Self::ServerId { number } => *number,
-        }
-    }
-
-    /// The id in the keyring, where the file tells it.
-    #[must_use]
-    pub fn key_id(&self) -> Option<String> {
-        match self {
-            Self::Uuid { uuid, number } => Some(format!("{MASTER_KEY_PREFIX}{uuid}-{number}")),
-            Self::Default | Self::ServerId { .. } => None,
-        }
-    }
-}
-
-impl fmt::Display for MasterKeyId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Default => f.write_str("the constant of a server without a keyring"),
-            Self::Uuid { uuid, number } => write!(f, "{MASTER_KEY_PREFIX}{uuid}-{number}"),
-            Self::ServerId { number } => write!(f, "{MASTER_KEY_PREFIX}<server id>-{number}"),
-        }
-    }
-}
-
-/// The uuid of a MySQL server: 36 characters, as in its `auto.cnf`.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ServerUuid([u8; UUID_BYTES]);
-
-impl ServerUuid {
-    /// Takes 36 characters: hexadecimal digits in five groups, with hyphens between them.
-    #[must_use]
-    pub fn new(text: &[u8]) -> Option<Self> {
-        let bytes: [u8; UUID_BYTES] = text.try_into().ok()?;
-        let well_formed = |(at, byte): (usize, &u8)| match at {
-            8 | 13 | 18 | 23 => *byte == b'-',
-            _ => byte.is_ascii_hexdigit(),
-        };
-        bytes.iter().enumerate().all(well_formed).then_some(Self(bytes))
-    }
-
-    /// The 36 characters.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        std::str::from_utf8(&self.0).unwrap_or_default()
-    }
-}
-
-impl fmt::Display for ServerUuid {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl fmt::Debug for ServerUuid {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
     }
 }
 
@@ -181,48 +94,6 @@ pub enum Progress {
         /// Last page that is done.
         page: u32,
     },
-}
-
-/// Why bytes are no encryption information.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum InformationFault {
-    /// There is none, and the flags say that the tablespace is encrypted.
-    Missing,
-    /// They begin with none of the three magics.
-    Magic([u8; MAGIC_BYTES]),
-    /// They end too early.
-    Short {
-        /// Bytes that are there.
-        bytes: usize,
-    },
-    /// The server's uuid is not one.
-    Uuid,
-}
-
-/// Why a tablespace key could not be had.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum UnlockError {
-    /// The keyring was asked and does not have the master key.
-    Absent {
-        /// Which one.
-        key: MasterKeyId,
-    },
-    /// The keyring has a key of that name, and it is not the one that wraps this tablespace key.
-    WrongMasterKey {
-        /// Which one.
-        key: MasterKeyId,
-    },
-    /// The key of that name is not 32 bytes long.
-    Length {
-        /// Which one.
-        key: MasterKeyId,
-        /// Its length in bytes.
-        bytes: usize,
-    },
-    /// The keyring could not be asked.
-    Source(KeySourceError),
 }
 
 impl Information {
@@ -311,11 +182,20 @@ impl Information {
         &self.master_key
     }
 
+    /// Whether the key is not wrapped at all, as in the redo log of a clone that was not started yet.
+    #[must_use]
+    pub fn is_in_the_clear(&self) -> bool {
+        crc32c::crc32c(&self.wrapped) == self.crc
+    }
+
     /// Takes the tablespace key out, with the master key from `keys`.
     ///
     /// # Errors
     /// [`UnlockError`].
     pub fn unlock(&self, keys: &dyn MasterKeySource) -> Result<TablespaceKey, UnlockError> {
+        if self.is_in_the_clear() {
+            return Ok(TablespaceKey::new(&self.wrapped));
+        }
         let key_id = match (&self.master_key, self.master_key.key_id()) {
             (MasterKeyId::Default, _) => return self.unlock_with(&default_master_key()),
             (_, Some(key_id)) => key_id,
@@ -380,60 +260,11 @@ impl Information {
     }
 }
 
-fn default_master_key() -> KeyMaterial {
-    let mut key = [0; KEY_BYTES];
-    header::put(&mut key, 0, DEFAULT_MASTER_KEY);
-    KeyMaterial::new(&key)
-}
-
 impl fmt::Debug for Information {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Information")
             .field("version", &self.version)
             .field("master_key", &self.master_key)
             .finish_non_exhaustive()
-    }
-}
-
-impl fmt::Display for InformationFault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Missing => {
-                f.write_str("the tablespace is marked as encrypted and has no encryption information")
-            }
-            Self::Magic(magic) => {
-                write!(f, "the encryption information begins with unknown bytes: {}", magic.escape_ascii())
-            }
-            Self::Short { bytes } => write!(f, "the encryption information is cut off after {bytes} bytes"),
-            Self::Uuid => {
-                f.write_str("the encryption information names a server by something that is not a uuid")
-            }
-        }
-    }
-}
-
-impl Error for InformationFault {}
-
-impl fmt::Display for UnlockError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Absent { key } => write!(f, "the keyring does not have the master key: {key}"),
-            Self::WrongMasterKey { key } => {
-                write!(f, "the keyring's {key} is not the master key that this file was encrypted under")
-            }
-            Self::Length { key, bytes } => {
-                write!(f, "the keyring's {key} has {bytes} bytes, and a master key has {KEY_BYTES}")
-            }
-            Self::Source(error) => error.fmt(f),
-        }
-    }
-}
-
-impl Error for UnlockError {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        match self {
-            Self::Source(error) => Some(error),
-            _ => None,
-        }
     }
 }

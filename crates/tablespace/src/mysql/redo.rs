@@ -25,7 +25,8 @@ use std::fmt;
 use strongroom_cipher::pages::{self, Page, PageKey, Rule};
 use strongroom_cipher::{Buffer, Iv};
 
-use super::information::{Information, InformationFault};
+use super::fault::InformationFault;
+use super::information::Information;
 use super::key::TablespaceKey;
 use crate::codec::CodecError;
 use crate::page::header;

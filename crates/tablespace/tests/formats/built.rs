@@ -218,6 +218,19 @@ fn a_transfer_file_opens_a_tablespace_without_its_master_key() {
     assert_eq!(crc(b"123456789"), 0xE306_9283);
 }
 
+/// A clone's redo log brings its key in the clear; it is taken, and told.
+#[test]
+fn information_that_is_not_wrapped_is_known() {
+    let kind = Kind { logical: 16384, physical: None, checksum: Checksum::Crc32, information: Layout::V3 };
+    let mut bytes = kind.information();
+    let wrapped = Information::parse(&bytes).expect("sound").expect("there");
+    assert!(!wrapped.is_in_the_clear());
+    bytes[43..107].copy_from_slice(&pair());
+    let clear = Information::parse(&bytes).expect("sound").expect("there");
+    assert!(clear.is_in_the_clear());
+    assert_eq!(clear.unlock(&KeysInMemory::new()).expect("no master key needed").as_bytes(), pair());
+}
+
 /// A tablespace of which a server encrypted or decrypted a part: every page tells for itself.
 #[test]
 fn a_half_encrypted_tablespace_is_read() {
