@@ -1,5 +1,6 @@
 //! Starting, asking, stopping and killing one server.
 
+use std::ffi::OsString;
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -35,6 +36,8 @@ pub struct Options {
     pub args: Vec<String>,
     /// Environment of the server.
     pub env: Vec<(String, String)>,
+    /// A program that becomes the server, with its arguments, such as `unshare`; the server's own follow.
+    pub through: Vec<String>,
 }
 
 impl Options {
@@ -149,7 +152,10 @@ impl Server {
 
     fn launch(&self) -> Launch {
         let plugin_dir = self.options.plugin_dir.as_ref().unwrap_or(&self.installation.plugins);
-        let mut launch = Launch::new(&self.installation.program, self.log_path())
+        let program = self.installation.program.clone().into_os_string();
+        let mut words = self.options.through.iter().map(OsString::from).chain([program]);
+        let mut launch = Launch::new(words.next().unwrap_or_default(), self.log_path())
+            .args(words)
             // First, or the machine's own configuration would be read.
             .arg("--no-defaults")
             .args(base_args(&self.installation, &self.data()))

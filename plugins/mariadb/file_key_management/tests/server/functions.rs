@@ -2,10 +2,11 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
 
 use strongroom_keyring::key_file::{Derivation, sealed};
 use strongroom_testkit::mariadb::{Options, Series, Server};
-use strongroom_testkit::{Unavailable, every_series, need};
+use strongroom_testkit::{Unavailable, every_series, need, skip};
 
 use crate::rig::{KEYS, PLUGIN, Rig, TABLE, Whose, refusal, rows};
 
@@ -15,6 +16,7 @@ every_series!(
     an_encrypted_file_stays_encrypted,
     what_is_not_allowed_or_makes_no_sense_changes_nothing,
     only_whoever_has_super_may_call_them,
+    a_folder_that_is_read_only_for_the_server_is_said_with_its_remedy,
 );
 
 const GENERATE: &str = "SELECT file_key_management_generate_key(256)";
@@ -138,4 +140,33 @@ fn only_whoever_has_super_may_call_them(series: Series) {
     // A view and a routine act with the rights of whom they belong to: his own.
     error("CREATE SQL SECURITY DEFINER VIEW t.v AS SELECT file_key_management_generate_key(256)");
     assert_eq!(fs::read_to_string(rig.key_file()).expect("the file"), KEYS);
+}
+
+/// As under Debian's unit, whose `ProtectSystem=full` makes `/etc` read-only for the server: a bind mount that only its own
+/// namespace sees.
+fn a_folder_that_is_read_only_for_the_server_is_said_with_its_remedy(series: Series) {
+    let rig = need!(Rig::new(series, KEYS));
+    let folder = rig.path("etc");
+    fs::create_dir(&folder).expect("a folder");
+    let keys = folder.join("keys");
+    fs::write(&keys, KEYS).expect("written");
+    let folder = folder.display();
+    let unshare = ["unshare", "--map-root-user", "--mount", "sh", "-c"];
+    let script =
+        format!("mount --bind '{folder}' '{folder}' && mount -o remount,bind,ro '{folder}' && exec \"$@\"");
+    if !Command::new(unshare[0])
+        .args(&unshare[1..])
+        .args([&script, "sh", "true"])
+        .status()
+        .is_ok_and(|it| it.success())
+    {
+        skip!("this machine gives a test no mounts of its own (unshare --map-root-user --mount)");
+    }
+    let mut options = writable(&rig).arg(format!("--file-key-management-filename={}", keys.display()));
+    options.through = unshare.map(String::from).into_iter().chain([script.clone(), "sh".into()]).collect();
+    let mut server = need!(start(options));
+    let said = refusal(&mut server, SAVE);
+    assert!(said.contains("Errcode: 30") && said.contains(&format!("ReadWritePaths={folder}")), "{said}");
+    assert_eq!(fs::read_to_string(&keys).expect("the file"), KEYS);
+    assert_eq!(rows(&mut server, RELOAD), ["1"]);
 }
