@@ -118,8 +118,13 @@ unsafe fn update(
 ) -> Result<usize, ReturnCode> {
     let room = context.update_len(src_len);
     if pointers::overlap(src, src_len, dst, room) {
+        if let (Context::Ctr(ctr), true) = (&mut *context, ptr::eq(src, dst)) {
+            // SAFETY: the server promises the output, which is the input.
+            let data = unsafe { pointers::output(dst, src_len) }.ok_or(ReturnCode::BadData)?;
+            return ctr.update_in_place(data).map(|()| src_len).map_err(code);
+        }
         // SAFETY: passed on.
-        return unsafe { update_in_place(context, src, src_len, dst) };
+        return unsafe { update_over_input(context, src, src_len, dst) };
     }
     // SAFETY: the server promises both; they share no byte.
     let (src, dst) = unsafe { (pointers::input(src, src_len), pointers::output(dst, room)) };
@@ -132,7 +137,7 @@ unsafe fn update(
 ///
 /// # Safety
 /// As [`context_update`].
-unsafe fn update_in_place(
+unsafe fn update_over_input(
     context: &mut Context,
     src: *const u8,
     src_len: usize,
