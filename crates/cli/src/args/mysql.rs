@@ -62,13 +62,13 @@ pub(crate) struct MysqlSiteArgs {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum MysqlComponent {
-    /// component_keyring_kmip, for MySQL 8.4 and later
+    /// component_keyring_kmip, which a manifest loads
     Kmip,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum MysqlPlugin {
-    /// keyring_okv, for servers that load keyring plugins
+    /// keyring_okv, which an option file loads
     Okv,
 }
 

@@ -107,7 +107,8 @@ fn a_server_gets_its_keyring_is_checked_rotated_and_rid_of_old_master_keys() {
     assert_eq!((rotated["before"].as_str(), rotated["after"].as_str()), (Some(&*key(1)), Some(&*key(2))));
     assert_eq!(rotated["behind"].as_array().unwrap().len(), 0, "{rotated}");
     let shown = mysql("status", &server, &[]).ok();
-    for found in ["t/own", "general", "encrypted", "Active", "headers of 2 tablespaces, that of the redo log"]
+    for found in
+        ["t/own", "general", "encrypted", "Active", "headers of 2 tablespaces and that of the redo log"]
     {
         assert!(shown.contains(found), "{found}: {shown}");
     }

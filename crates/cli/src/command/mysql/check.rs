@@ -156,8 +156,11 @@ fn check_component(site: &Site, apparmor: &Path, findings: &mut Findings) {
     findings.file(site, &site.plugin_dir.join(format!("{COMPONENT}.so")));
     check_manifest(site, findings);
     let global = site.global_configuration();
-    if findings.file(site, &global) && configuration::is_local(&global) == Some(true) {
-        findings.file(site, &site.local_configuration());
+    if !findings.file(site, &global) {
+        return;
+    }
+    if configuration::is_local(&global) == Some(true) && !findings.file(site, &site.local_configuration()) {
+        return;
     }
     let configuration = match configuration::read(site) {
         Ok(configuration) => configuration,
@@ -174,8 +177,7 @@ fn check_component(site: &Site, apparmor: &Path, findings: &mut Findings) {
             "give the vault a certificate with its name, and turn it on",
         );
     }
-    let uuid = None;
-    match Vault::of(&configuration, uuid) {
+    match Vault::of(&configuration, None) {
         Ok(vault) => {
             if let EndpointSource::Directory { dir, .. } = &configuration.endpoint {
                 check_endpoint_owner(site, dir, findings);

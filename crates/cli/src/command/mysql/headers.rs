@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -21,8 +22,8 @@ const WRITTEN_LIMIT: Duration = Duration::from_secs(30);
 const WRITTEN_LOOK: Duration = Duration::from_millis(500);
 /// What backup tools append to the names of files that they compress or encrypt.
 const PACKED: [&str; 6] = ["zst", "qp", "lz4", "gz", "xbcrypt", "xbstream"];
-/// The smallest page that a tablespace of MySQL has, in bytes.
-const PAGE_BYTES_MIN: usize = 1024;
+/// Where a page has its type (`FIL_PAGE_TYPE`).
+const PAGE_TYPE: Range<usize> = 24..26;
 /// The redo log of a backup made by xtrabackup.
 const XTRABACKUP_LOG: &str = "xtrabackup_logfile";
 
@@ -137,8 +138,9 @@ impl Headers {
                         Ok(_) => "is encrypted in a way that is not MySQL's".to_owned(),
                     };
                 }
-                Err(DetectError::Type { .. }) if bytes.iter().take(PAGE_BYTES_MIN).all(|&byte| byte == 0) => {
-                    last = "has pages, of which the first is not written yet".to_owned();
+                // A server makes a file with a first page without a type, and writes that page in full when it comes to it.
+                Err(DetectError::Type { .. }) if bytes.get(PAGE_TYPE) == Some(&[0, 0]) => {
+                    last = "is new, and its first page is not written in full yet".to_owned();
                 }
                 Err(_) => last = "is not taken for a tablespace of MySQL".to_owned(),
             }

@@ -13,7 +13,7 @@ use super::site::Site;
 use super::status::Facts;
 use crate::args::MysqlRotateArgs;
 use crate::error::Error;
-use crate::output::{Output, Steps};
+use crate::output::{Output, Steps, WIDTH, wrap};
 
 /// What was done, for those who read JSON.
 #[derive(Default)]
@@ -225,10 +225,9 @@ fn report(args: &MysqlRotateArgs, outcome: &Outcome, output: Output) -> Result<(
         output.result(format!("{key}: kept, {why}"))?;
     }
     if args.backup.is_empty() {
-        output.note(
-            "No backup was named, so none was looked at. A retired key can still be fetched, so that they\ncan be restored; do not \
-             destroy it before they are gone.",
-        );
+        let note = "No backup was named, so none was looked at. A retired key can still be fetched, so that backups can be \
+                    restored; do not destroy it before they are gone.";
+        output.note(wrap(note, WIDTH, "  "));
     }
     Ok(())
 }

@@ -255,7 +255,7 @@ fn rotation(facts: &Facts) -> String {
         touched.push("that of the redo log".to_owned());
     }
     if facts.is_on("binlog_encryption") {
-        touched.push("with --binlog, those of the binary logs".to_owned());
+        touched.push("with --binlog those of the binary logs".to_owned());
     }
-    format!("A rotation would rewrite {}; no page of data.", touched.join(", "))
+    format!("A rotation would rewrite {}; no page of data.", touched.join(" and "))
 }
