@@ -1,5 +1,6 @@
 //! The keyring of a MySQL server over real vaults, without the server.
 
+mod c_host;
 mod lies;
 mod loading;
 mod outages;
