@@ -58,6 +58,7 @@ fn run(command: Command, output: Output) -> Result<(), Error> {
         Command::Ping(args) => command::ping::run(&args, output),
         Command::Mariadb(MariadbCommand::Key(command)) => command::mariadb::run(&command, output),
         Command::Mariadb(MariadbCommand::Status(args)) => command::mariadb_status::run(&args, output),
+        Command::Mariadb(MariadbCommand::Rotate(args)) => command::mariadb_rotate::run(&args, output),
         Command::Mysql(command) => command::mysql::run(&command, output),
         Command::Completions { shell } => command::shell::completions(shell, output),
         Command::Man { out } => command::shell::man(out.as_deref(), output),

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{ArgGroup, Args, Subcommand, ValueEnum};
 
-use super::{ConfArgs, MariadbStatusArgs};
+use super::{ConfArgs, MariadbRotateArgs, MariadbStatusArgs};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum KeyCommand {
@@ -86,6 +86,8 @@ pub(crate) enum MariadbCommand {
     Key(MariadbKeyCommand),
     /// Show which key versions a running server uses, and how re-encryption goes
     Status(MariadbStatusArgs),
+    /// Make a new version of a key of kmip_key_management, and have a running server use it
+    Rotate(MariadbRotateArgs),
 }
 
 #[derive(Debug, Subcommand)]

@@ -29,7 +29,7 @@ pub(crate) use keys::{
     KeyCommand, KeyFetchArgs, KeyGenerateArgs, KeyNameArgs, KeyRemoveArgs, KeyType, MariadbCommand,
     MariadbKeyAddArgs, MariadbKeyCommand, MariadbKeyListArgs, MariadbKeyRotateArgs,
 };
-pub(crate) use mariadb_status::MariadbStatusArgs;
+pub(crate) use mariadb_status::{MariadbRotateArgs, MariadbStatusArgs};
 pub(crate) use mysql::{
     MysqlAccountArgs, MysqlCheckArgs, MysqlCommand, MysqlInstallArgs, MysqlPlugin, MysqlRotateArgs,
     MysqlSiteArgs, MysqlStatusArgs, MysqlVaultArgs,

@@ -102,7 +102,7 @@ pub(crate) fn run(args: &MariadbStatusArgs, output: Output) -> Result<(), Error>
     Ok(())
 }
 
-fn connect(args: &MariadbStatusArgs) -> Result<Conn, Error> {
+pub(super) fn connect(args: &MariadbStatusArgs) -> Result<Conn, Error> {
     let password = args.password_fd.map(terminal::secret_from_fd).transpose()?;
     let options = OptsBuilder::new()
         .socket(Some(args.socket.to_string_lossy()))
@@ -248,7 +248,7 @@ fn remarks(tablespaces: &[Tablespace], holders: &Holders) -> Vec<String> {
     remarks
 }
 
-fn refused(statement: &str) -> impl Fn(mysql::Error) -> Error + use<'_> {
+pub(super) fn refused(statement: &str) -> impl Fn(mysql::Error) -> Error + use<'_> {
     move |source| Error::Sql { statement: statement.to_owned(), source: Box::new(source) }
 }
 

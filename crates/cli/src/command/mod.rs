@@ -8,6 +8,7 @@ pub(crate) mod keyfile;
 pub(crate) mod keyring;
 pub(crate) mod list;
 pub(crate) mod mariadb;
+pub(crate) mod mariadb_rotate;
 pub(crate) mod mariadb_status;
 pub(crate) mod mysql;
 pub(crate) mod ping;

@@ -7,6 +7,7 @@ mod keyfile;
 mod keyfile_sealed;
 mod keyfile_server;
 mod keyring;
+mod mariadb_rotate;
 mod mysql_server;
 mod quickstart;
 mod revocation;
