@@ -18,7 +18,7 @@ use crate::keyring_file;
 const MARKER: &[u8] = b"a row nobody may find on disk";
 
 /// All files below a folder.
-fn files(folder: &Path) -> Vec<PathBuf> {
+pub(crate) fn files(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(folder).expect("a folder") {
         let path = entry.expect("an entry").path();
@@ -31,7 +31,7 @@ fn files(folder: &Path) -> Vec<PathBuf> {
     found
 }
 
-fn contains(bytes: &[u8], marker: &[u8]) -> bool {
+pub(crate) fn contains(bytes: &[u8], marker: &[u8]) -> bool {
     bytes.windows(marker.len()).any(|window| window == marker)
 }
 

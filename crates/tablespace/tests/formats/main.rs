@@ -4,5 +4,6 @@ mod built;
 mod damage;
 mod keyring_file;
 mod live;
+mod page_sizes;
 mod samples;
 mod writer;
