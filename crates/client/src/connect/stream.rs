@@ -151,8 +151,22 @@ impl Drop for Stream {
         // farewell after a message that is stuck would push the message out first.
         if self.process == std::process::id() && !self.cut_off && self.tcp.set_nonblocking(true).is_ok() {
             self.tls.send_close_notify();
-            let _ = self.tls.write_tls(&mut &self.tcp);
+            let _ = self.tls.write_tls(&mut WithoutSignal(&self.tcp));
         }
+    }
+}
+
+/// A socket to which writing raises no SIGPIPE when the peer is gone: the standard library says so to the system for one buffer, and
+/// not for several at once. Programs ignore that signal sooner or later; mysqld loads its keyring before it does.
+struct WithoutSignal<'a>(&'a TcpStream);
+
+impl Write for WithoutSignal<'_> {
+    fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
+        (&mut &*self.0).write(buffer)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 
@@ -179,7 +193,7 @@ impl Write for Timed<'_> {
     fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
         loop {
             self.tcp.set_write_timeout(Some(self.deadline.for_system_call()?))?;
-            match (&mut &*self.tcp).write(buffer) {
+            match WithoutSignal(self.tcp).write(buffer) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 result => return result,
             }
