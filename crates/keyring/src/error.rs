@@ -40,6 +40,13 @@ pub enum Error {
         /// The name in the back end.
         name: String,
     },
+    /// The key has lost its name, so that it is found no more, and then its object was not destroyed.
+    LeftNameless {
+        /// The object's unique identifier.
+        identifier: String,
+        /// Why it was not destroyed.
+        source: Box<strongroom_client::Error>,
+    },
     /// The back end did not answer a moment ago, and is left alone for a while, so that nobody waits for it again and again.
     StillAway {
         /// How long it is left alone from now on.
@@ -89,6 +96,11 @@ impl fmt::Display for Error {
             Self::NotReadable { name } => {
                 write!(f, "the object named {name:?} is not a key or secret in the clear")
             }
+            Self::LeftNameless { identifier, source } => write!(
+                f,
+                "the key is out of use and has no name any more, but its object {identifier} was not destroyed; destroy it at the \
+                 key server ({source})"
+            ),
             Self::StillAway { left } => write!(
                 f,
                 "the key server did not answer a moment ago, and is asked again in {:.1} s",
@@ -103,6 +115,7 @@ impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::BackEnd(error) => Some(error),
+            Self::LeftNameless { source, .. } => Some(source),
             Self::File(error) => Some(error),
             _ => None,
         }

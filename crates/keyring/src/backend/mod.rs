@@ -114,17 +114,18 @@ pub(crate) fn dispose(session: &Session, identifier: &str) -> Result<Effect, str
 
 /// The same, and the object's name is free again afterwards, even at servers that keep those of destroyed objects: it loses its name
 /// before it is destroyed.
-pub(crate) fn dispose_with_name(
-    session: &Session,
-    identifier: &str,
-) -> Result<Effect, strongroom_client::Error> {
+pub(crate) fn dispose_with_name(session: &Session, identifier: &str) -> Result<Effect, Error> {
     if deactivate(session, identifier)? == Effect::NoSuchObject {
         return Ok(Effect::NoSuchObject);
     }
     match session.delete_attribute(identifier, AttributeKind::Name) {
+        Ok(Effect::Done) => session.destroy(identifier).map_err(|error| Error::LeftNameless {
+            identifier: identifier.to_owned(),
+            source: Box::new(error),
+        }),
         // A server that takes no name away may still free it with the object.
-        Ok(_) | Err(strongroom_client::Error::Refused { .. }) => session.destroy(identifier),
-        Err(error) => Err(error),
+        Ok(_) | Err(strongroom_client::Error::Refused { .. }) => Ok(session.destroy(identifier)?),
+        Err(error) => Err(error.into()),
     }
 }
 

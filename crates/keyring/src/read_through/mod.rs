@@ -124,6 +124,7 @@ impl CachedKeyring {
         let may_be_gone = match &result {
             Ok(_) => true,
             Err(Error::BackEnd(error)) => matches!(error, strongroom_client::Error::OutcomeUnknown { .. }),
+            Err(Error::LeftNameless { .. }) => true,
             Err(_) => false,
         };
         if may_be_gone && let Some(mut keys) = self.keys_mut() {

@@ -2,6 +2,7 @@
 
 mod failover;
 mod faults;
+mod interrupted;
 mod lost_answers;
 mod other_makers;
 mod service;
