@@ -82,7 +82,9 @@ impl Daemon {
 impl Drop for Daemon {
     fn drop(&mut self) {
         self.signal(Signal::KILL);
-        let _ = wait_until(Duration::from_secs(60), || (!self.is_running()).then_some(()));
+        // Until somebody has taken note of its end, a server that starts on its socket takes it for alive.
+        let entry = format!("/proc/{}", self.pid.as_raw_nonzero());
+        let _ = wait_until(Duration::from_secs(60), || (!Path::new(&entry).exists()).then_some(()));
         drop(self.watchdog.stdin.take());
         let _ = self.watchdog.wait();
     }

@@ -144,6 +144,12 @@ impl Server {
         self.address
     }
 
+    /// The authority of its own certificate and of its clients'.
+    #[must_use]
+    pub fn authority(&self) -> &Authority {
+        &self.authority
+    }
+
     /// Writes the endpoint directory of a client that it knows.
     ///
     /// # Panics
