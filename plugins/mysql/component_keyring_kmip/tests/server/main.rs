@@ -1,0 +1,10 @@
+//! The component in a real mysqld 9.7, with its keys in a real vault.
+
+mod certificates;
+mod encryption;
+mod functions;
+mod outage;
+mod rig;
+mod rotation;
+mod servers;
+mod start;

@@ -1,0 +1,133 @@
+//! The ways to start a server, and MySQL's own program that moves keys from one keyring to another.
+
+use std::fs;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::Path;
+
+use strongroom_testkit::mysql::{Options, Server, installation, other_user};
+use strongroom_testkit::{need, skip};
+
+use crate::rig::{
+    COMPONENT, ROTATE, Rig, checksums, create_functions, encrypted_table, keys, of_directory, status,
+};
+
+const STOCK: &str = "component_keyring_file";
+
+#[test]
+fn a_server_in_the_background_has_its_keys_after_the_fork() {
+    let rig = Rig::new();
+    let mut server = need!(Server::start(Options { daemonize: true, ..rig.server_for("db1") }));
+    create_functions(&mut server);
+    assert_eq!(status(&mut server, "Component_status"), "Active");
+    encrypted_table(&mut server, "a");
+    server.sql(ROTATE);
+    assert_eq!(server.value("SELECT keyring_key_generate('k', 'AES', 32)"), "1");
+    let before = checksums(&mut server);
+    server.restart().expect("it starts in the background again");
+    assert_eq!(checksums(&mut server), before);
+    server.kill9();
+    server.restart().expect("it recovers in the background");
+    assert_eq!(checksums(&mut server), before);
+    assert_eq!(server.value("SELECT keyring_key_length_fetch('k')"), "32");
+}
+
+#[test]
+fn a_server_started_as_root_works_as_the_user_it_becomes() {
+    let installed = need!(installation());
+    let user = match other_user(&installed) {
+        Ok(user) => user,
+        Err(why) => skip!("{why}"),
+    };
+    let rig = Rig::new();
+    let endpoint = rig.vault.enrol("db1");
+    // Its files are those of the user that the server becomes: it reads them again when they are renewed.
+    let place = strongroom_testkit::folder::Scratch::new("endpoint");
+    fs::set_permissions(place.path(), fs::Permissions::from_mode(0o755)).expect("a mode");
+    let mine = place.path().join("endpoint");
+    give(&endpoint, &mine, user);
+    let mut server = need!(Server::start(Options { user: Some(user), ..rig.options(&of_directory(&mine)) }));
+    create_functions(&mut server);
+    encrypted_table(&mut server, "a");
+    for _ in 0..2 {
+        server.sql(ROTATE);
+        assert_eq!(server.value("SELECT keyring_key_remove('k')"), "");
+        assert_eq!(server.value("SELECT keyring_key_store('k', 'SECRET', 'x')"), "1");
+        assert_eq!(server.value("SELECT keyring_key_remove('k')"), "1");
+        server.restart().expect("it starts again");
+    }
+    assert_eq!(server.value("SELECT COUNT(*) FROM t.a"), "1000");
+    // Nothing that the server cannot touch was left behind by its time as root.
+    for entry in fs::read_dir(server.data()).expect("the data directory").flatten() {
+        assert_eq!(entry.metadata().expect("metadata").uid(), user, "{}", entry.path().display());
+    }
+}
+
+/// A copy of an endpoint directory that belongs to a user.
+fn give(from: &Path, to: &Path, user: u32) {
+    fs::create_dir_all(to.join("ssl")).expect("a folder");
+    for file in ["okvclient.ora", "ssl/CA.pem", "ssl/cert.pem", "ssl/key.pem"] {
+        fs::copy(from.join(file), to.join(file)).expect("a copy");
+        std::os::unix::fs::chown(to.join(file), Some(user), Some(user)).expect("it can be given away");
+    }
+    for folder in [to.to_path_buf(), to.join("ssl")] {
+        fs::set_permissions(&folder, fs::Permissions::from_mode(0o750)).expect("a mode");
+        std::os::unix::fs::chown(&folder, Some(user), Some(user)).expect("it can be given away");
+    }
+}
+
+/// Runs MySQL's own program. What it prints says how many keys it moved.
+fn migrate(server: &Server, from: &str, to: &str) -> String {
+    let dir = |option: &str, path: &Path| format!("--{option}={}", path.display());
+    let output = server
+        .installation()
+        .tool("mysql_migrate_keyring")
+        .args(["--no-defaults", &dir("component-dir", &server.plugin_dir())])
+        .args([format!("--source-keyring={from}"), format!("--destination-keyring={to}")])
+        .arg(dir("source-keyring-configuration-dir", &server.data()))
+        .arg(dir("destination-keyring-configuration-dir", &server.data()))
+        .output()
+        .expect("the program runs");
+    let said =
+        format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{said}");
+    said
+}
+
+#[test]
+fn keys_move_from_mysqls_own_component_to_the_vault_and_back() {
+    let rig = Rig::new();
+    let keyring = strongroom_testkit::folder::Scratch::new("keys");
+    let file = |name: &str| {
+        format!("{{\"path\": \"{}\", \"read_only\": false}}", keyring.path().join(name).display())
+    };
+    let endpoint = rig.vault.enrol("db1");
+    let ours = rig.options(&of_directory(&endpoint));
+    let stock =
+        Options { libraries: ours.libraries.clone(), ..Options::default().component(STOCK, file("first")) };
+    let mut server = need!(Server::start(stock));
+    create_functions(&mut server);
+    encrypted_table(&mut server, "a");
+    server.sql(ROTATE);
+    assert_eq!(server.value("SELECT keyring_key_store('k', 'SECRET', 'a secret')"), "1");
+    assert_eq!(server.value("SELECT keyring_key_generate('aes', 'AES', 16)"), "1");
+    let before = (keys(&mut server), checksums(&mut server));
+    server.stop();
+
+    server.configure(COMPONENT, &of_directory(&endpoint));
+    migrate(&server, STOCK, COMPONENT);
+    *server.options_mut() = ours.clone();
+    server.restart().expect("it starts with the vault");
+    assert_eq!(status(&mut server, "Component_name"), COMPONENT);
+    assert_eq!((keys(&mut server), checksums(&mut server)), before);
+    assert_eq!(server.value("SELECT keyring_key_fetch('k')"), "a secret");
+    server.sql(ROTATE);
+    let before = (keys(&mut server), checksums(&mut server));
+    server.stop();
+
+    server.configure(STOCK, &file("second"));
+    migrate(&server, COMPONENT, STOCK);
+    *server.options_mut() = Options::default().component(STOCK, file("second"));
+    server.restart().expect("it starts with the file");
+    assert_eq!((keys(&mut server), checksums(&mut server)), before);
+    assert_eq!(server.value("SELECT keyring_key_fetch('k')"), "a secret");
+}
