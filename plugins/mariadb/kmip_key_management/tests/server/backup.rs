@@ -1,5 +1,6 @@
 //! mariadb-backup: another program that loads the plugin, with the server's variables and connections of its own.
 
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -9,6 +10,7 @@ use strongroom_testkit::mariadb::Server;
 use strongroom_testkit::process::{Launch, wait_until};
 use strongroom_testkit::{need, skip};
 
+use crate::cache::{Places, places};
 use crate::rig::{BEHIND, FLUSH, Rig, eventually, rows};
 
 /// `STRONGROOM_MARIADB_BACKUP`, or the one that is installed beside the server or on the machine.
@@ -32,7 +34,8 @@ fn run(program: &Path, libraries: Option<&str>, args: &[String]) -> String {
 #[test]
 fn a_backup_taken_across_a_rotation_is_prepared_and_restored() {
     let rig = need!(Rig::on_pykmip());
-    let mut server = need!(Server::start(rig.options()));
+    let places = places!();
+    let mut server = need!(Server::start(places.options(&rig, &places.seal_key())));
     let Some(program) = program(&server) else {
         skip!("mariadb-backup is not installed (Debian: apt-get install mariadb-backup)");
     };
@@ -52,11 +55,15 @@ fn a_backup_taken_across_a_rotation_is_prepared_and_restored() {
     let socket = format!("--socket={}", server.socket().display());
     let datadir = format!("--datadir={}", server.data().display());
     let no_defaults = String::from("--no-defaults");
+    let cache = std::fs::metadata(places.cache()).expect("the server has a cache").ino();
     run(&[no_defaults, "--backup".into(), target_dir.clone(), datadir, socket, "--user=root".into()]);
     server.stop();
     // The variables of the plugin come from the backup's own configuration file.
     let defaults = format!("--defaults-file={}", dir.join("backup-my.cnf").display());
     run(&[defaults, "--prepare".into(), target_dir.clone()]);
+
+    let after = std::fs::metadata(places.cache()).expect("the server's cache").ino();
+    assert_eq!(after, cache, "only the server writes it: mariadb-backup may run under another account");
 
     let data = server.data();
     std::fs::remove_dir_all(&data).expect("the data directory is removed");

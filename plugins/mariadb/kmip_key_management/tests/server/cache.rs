@@ -6,21 +6,23 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use strongroom_keyring::versions::KeyId;
-use strongroom_testkit::mariadb::{Options, Server};
-use strongroom_testkit::{need, skip};
+use strongroom_testkit::mariadb::{Options, Series, Server};
+use strongroom_testkit::{every_series, need, skip};
 use tempfile::TempDir;
 
 use crate::rig::{FLUSH, Rig, TABLE, eventually, rows, set_mode, status};
 
+every_series!(with_the_vault_away_the_server_starts_from_the_cache_and_heals_by_itself);
+
 /// A folder on a disk for the cache, and one in memory for its seal key.
-struct Places {
+pub(crate) struct Places {
     disk: TempDir,
     memory: TempDir,
 }
 
 impl Places {
     /// `None` where the two are on one file system.
-    fn find() -> Option<Self> {
+    pub(crate) fn find() -> Option<Self> {
         let disk = tempfile::tempdir().expect("a temporary folder");
         let memory = tempfile::tempdir_in("/dev/shm").ok()?;
         let device = |folder: &TempDir| fs::metadata(folder.path()).expect("metadata").dev();
@@ -32,11 +34,11 @@ impl Places {
         Some(places)
     }
 
-    fn cache(&self) -> PathBuf {
+    pub(crate) fn cache(&self) -> PathBuf {
         self.disk.path().join("keys.cache")
     }
 
-    fn seal_key(&self) -> PathBuf {
+    pub(crate) fn seal_key(&self) -> PathBuf {
         self.memory.path().join("seal")
     }
 
@@ -45,7 +47,7 @@ impl Places {
         set_mode(&self.seal_key(), 0o600);
     }
 
-    fn options(&self, rig: &Rig, seal_key: &Path) -> Options {
+    pub(crate) fn options(&self, rig: &Rig, seal_key: &Path) -> Options {
         rig.options()
             .arg(format!("--kmip-key-management-cache-file={}", self.cache().display()))
             .arg(format!("--kmip-key-management-cache-seal-key={}", seal_key.display()))
@@ -61,6 +63,8 @@ macro_rules! places {
     };
 }
 
+pub(crate) use places;
+
 /// The last reason for which the plugin did not start.
 fn refusal(server: &mut Server) -> String {
     let error = server.restart().expect_err("no start");
@@ -69,11 +73,10 @@ fn refusal(server: &mut Server) -> String {
     line.to_owned()
 }
 
-#[test]
-fn with_the_vault_away_the_server_starts_from_the_cache_and_heals_by_itself() {
+fn with_the_vault_away_the_server_starts_from_the_cache_and_heals_by_itself(series: Series) {
     let places = places!();
     let mut rig = need!(Rig::on_a_vault());
-    let mut server = need!(Server::start(places.options(&rig, &places.seal_key())));
+    let mut server = need!(Server::start(places.options(&rig, &places.seal_key()).on(series)));
     assert_eq!(status(&mut server, "cache"), "OK");
     let metadata = fs::metadata(places.cache()).expect("it is written at the start");
     assert_eq!(metadata.permissions().mode() & 0o777, 0o600);
@@ -99,12 +102,10 @@ fn with_the_vault_away_the_server_starts_from_the_cache_and_heals_by_itself() {
     assert!(status(&mut server, "cache").starts_with("in use"), "{}", status(&mut server, "cache"));
     assert!(status(&mut server, "last_refresh").contains("connection refused"));
     server.try_sql(FLUSH).expect_err("nobody answers");
-    assert_eq!(fs::metadata(places.cache()).expect("a cache").ino(), {
-        // The keys in the cache are not made younger by those who only read it.
-        server.stop();
-        server.restart().expect("starts from the cache again");
-        fs::metadata(places.cache()).expect("a cache").ino()
-    });
+    // The keys in the cache are not made younger by those who only read it.
+    let file = fs::metadata(places.cache()).expect("a cache").ino();
+    server.restart().expect("starts from the cache again");
+    assert_eq!(fs::metadata(places.cache()).expect("a cache").ino(), file);
 
     // Nobody flushes, and the configured interval is none.
     rig.keys.restart();

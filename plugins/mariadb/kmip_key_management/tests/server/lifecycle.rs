@@ -1,15 +1,20 @@
 //! From the first key through rotation to the last restart.
 
 use strongroom_keyring::versions::KeyId;
-use strongroom_testkit::mariadb::Server;
-use strongroom_testkit::need;
+use strongroom_testkit::mariadb::{Series, Server};
+use strongroom_testkit::{every_series, need};
 
 use crate::rig::{BEHIND, FLUSH, Rig, TABLE, eventually, rows, status};
 
+every_series!(
+    with_pykmip_keys_rotate_under_a_running_server_and_every_version_stays_readable,
+    with_a_vault_keys_rotate_under_a_running_server_and_every_version_stays_readable,
+);
+
 const SECRET: &str = "plaintext-that-must-not-reach-a-file";
 
-fn keys_rotate_under_a_running_server_and_every_version_stays_readable(rig: &Rig) {
-    let mut server = need!(Server::start(rig.options()));
+fn keys_rotate_under_a_running_server_and_every_version_stays_readable(rig: &Rig, series: Series) {
+    let mut server = need!(Server::start(rig.options().on(series)));
     assert_eq!(rows(&mut server, TABLE), ["1 1 1", "2 1 1"]);
     server.sql("CREATE DATABASE t");
     server.sql("CREATE TABLE t.i (a INT PRIMARY KEY, b VARCHAR(200)) ENGINE=InnoDB");
@@ -44,16 +49,14 @@ fn keys_rotate_under_a_running_server_and_every_version_stays_readable(rig: &Rig
     assert_eq!(checksums(&mut server), before);
 }
 
-#[test]
-fn with_pykmip_keys_rotate_under_a_running_server_and_every_version_stays_readable() {
+fn with_pykmip_keys_rotate_under_a_running_server_and_every_version_stays_readable(series: Series) {
     let rig = need!(Rig::on_pykmip());
-    keys_rotate_under_a_running_server_and_every_version_stays_readable(&rig);
+    keys_rotate_under_a_running_server_and_every_version_stays_readable(&rig, series);
 }
 
-#[test]
-fn with_a_vault_keys_rotate_under_a_running_server_and_every_version_stays_readable() {
+fn with_a_vault_keys_rotate_under_a_running_server_and_every_version_stays_readable(series: Series) {
     let rig = need!(Rig::on_a_vault());
-    keys_rotate_under_a_running_server_and_every_version_stays_readable(&rig);
+    keys_rotate_under_a_running_server_and_every_version_stays_readable(&rig, series);
 }
 
 #[test]

@@ -6,5 +6,6 @@ mod failover;
 mod faults;
 mod functions;
 mod lifecycle;
+mod losses;
 mod outage;
 mod rig;
