@@ -33,7 +33,7 @@ fn run(program: &Path, libraries: Option<&str>, args: &[String]) -> String {
 
 #[test]
 fn a_backup_taken_across_a_rotation_is_prepared_and_restored() {
-    let rig = need!(Rig::on_pykmip());
+    let mut rig = need!(Rig::on_pykmip());
     let places = places!();
     let mut server = need!(Server::start(places.options(&rig, &places.seal_key())));
     let Some(program) = program(&server) else {
@@ -58,7 +58,9 @@ fn a_backup_taken_across_a_rotation_is_prepared_and_restored() {
     let cache = std::fs::metadata(places.cache()).expect("the server has a cache").ino();
     run(&[no_defaults, "--backup".into(), target_dir.clone(), datadir, socket, "--user=root".into()]);
     server.stop();
-    // The variables of the plugin come from the backup's own configuration file.
+    // The variables of the plugin come from the backup's own configuration file, those of the cache too: from here on the key server is
+    // away.
+    rig.keys.kill();
     let defaults = format!("--defaults-file={}", dir.join("backup-my.cnf").display());
     run(&[defaults, "--prepare".into(), target_dir.clone()]);
 
