@@ -3,10 +3,13 @@
 use std::ffi::OsString;
 use std::fs;
 use std::path::Path;
+use std::process::Stdio;
+use std::time::Duration;
 
+use strongroom_testkit::process::wait_until;
 use strongroom_testkit::vault::Vault;
 
-use crate::{Ran, args, run};
+use crate::{Ran, args, run, strongroom};
 
 /// A file as `component_keyring_file` writes it, of keys `(user, id, type, bytes)`.
 fn write_file(path: &Path, keys: &[(&str, &str, &str, Vec<u8>)]) {
@@ -169,4 +172,30 @@ fn a_vault_that_is_away_or_a_file_that_is_none_is_told_and_changes_nothing() {
     let new = folder.path().join("new");
     migrate(&okv, &place("json", &new), &["--quiet"]).failed(4);
     assert!(!new.exists());
+}
+
+#[test]
+fn a_migration_that_is_killed_goes_on_where_it_was() {
+    let folder = tempfile::tempdir().unwrap();
+    let old = folder.path().join("old");
+    let ids: Vec<String> = (0..400).map(|number| format!("key-{number}")).collect();
+    let keys: Vec<_> = ids.iter().map(|id| ("", id.as_str(), "SECRET", id.clone().into_bytes())).collect();
+    write_file(&old, &keys);
+    let vault = Vault::start();
+    let (old, okv) = (place("json", &old), place("okv", &vault.enrol("db1")));
+    let copied = || listed(&okv).lines().skip(1).filter(|line| line.starts_with("key-")).count();
+
+    let mut child = strongroom(args!["keyring", "migrate", "--from", &old, "--to", &okv, "--quiet"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let begun = wait_until(Duration::from_secs(60), || (copied() > 0).then_some(()));
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(begun.is_some(), "nothing was copied");
+    let present = copied();
+    let rest = format!("{} copied, {present} there already\n", ids.len() - present);
+    assert_eq!(migrate(&old, &okv, &["--quiet"]).ok(), rest);
+    assert_eq!(copied(), ids.len());
 }

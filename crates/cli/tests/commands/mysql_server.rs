@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 use strongroom_testkit::mysql::{Options, Server};
 use strongroom_testkit::need;
+use strongroom_testkit::other_maker::{self, Habits};
 use strongroom_testkit::vault::Vault;
 
 use crate::{Ran, args, run, strongroom};
@@ -297,6 +298,11 @@ fn the_plugin_is_installed_by_an_option_file_and_its_binary_log_rotated_with_a_p
     let folder = tempfile::tempdir().unwrap();
     let (_folder, library) = library("keyring_okv");
     let option_file = folder.path().join("conf.d/strongroom.cnf");
+    fs::write(server.manifest(), r#"{"components": "file://component_keyring_file"}"#).unwrap();
+    let beside = mysql("install", &server, &args!["--plugin", "okv", "--conf", &conf, "--library", &library])
+        .failed(1);
+    assert!(beside.contains("comes before any plugin"), "{beside}");
+    fs::remove_file(server.manifest()).unwrap();
     mysql(
         "install",
         &server,
@@ -314,7 +320,9 @@ fn the_plugin_is_installed_by_an_option_file_and_its_binary_log_rotated_with_a_p
     server.sql("CREATE DATABASE t");
     server.sql("CREATE TABLE t.a (a INT PRIMARY KEY) ENCRYPTION='Y'");
     server.sql("CREATE USER admin@localhost IDENTIFIED BY 'a b#c'");
-    server.sql("GRANT ALL ON *.* TO admin@localhost WITH GRANT OPTION");
+    // All that the command needs, as its documentation says.
+    server.sql("GRANT PROCESS, ENCRYPTION_KEY_ADMIN, BINLOG_ENCRYPTION_ADMIN ON *.* TO admin@localhost");
+    server.sql("GRANT SELECT ON performance_schema.* TO admin@localhost");
     assert!(mysql("check", &server, &[]).ok().contains("has loaded keyring_okv"));
 
     let refused = mysql("rotate", &server, &args!["--user", "admin"]).failed(4);
@@ -388,4 +396,52 @@ fn a_server_with_an_account_of_its_own_gets_files_that_it_can_read_and_nobody_el
     server.sql("CREATE DATABASE t");
     server.sql("CREATE TABLE t.a (a INT PRIMARY KEY) ENCRYPTION='Y'");
     mysql("rotate", &server, &[]).ok();
+}
+
+/// KMIP 1.1, no batches, no Offset Items, no custom attributes, names of destroyed objects reserved, a certificate with a common name
+/// alone: what old appliances are like.
+#[test]
+fn a_frugal_key_server_of_another_maker_serves_tables_binary_logs_and_users() {
+    let vault = Vault::start();
+    let appliance = other_maker::Server::start(&vault, "db1", Habits::frugal());
+    let folder = tempfile::tempdir().unwrap();
+    let conf = folder.path().join("conf");
+    appliance.write_endpoint_directory(&conf);
+    let (_folder, library) = library(COMPONENT);
+    let config = |rest: &str| format!(r#"{{"kmip_configuration_directory": "{}"{rest}}}"#, conf.display());
+    let options = options()
+        .library(&library)
+        .component(COMPONENT, config(r#", "tls_hostname_verification": false"#))
+        .arg("--log-bin=bin")
+        .arg("--server-id=1")
+        .arg("--binlog-encryption=ON");
+    let mut server = need!(Server::start(options));
+    server.sql("CREATE DATABASE t");
+    server.sql("CREATE TABLE t.a (a INT PRIMARY KEY) ENCRYPTION='Y'");
+    server.sql("INSERT INTO t.a VALUES (1), (2)");
+    keyring_functions(&mut server);
+    server.sql("CREATE FUNCTION keyring_key_remove RETURNS INTEGER SONAME 'keyring_udf.so'");
+    for value in ["one", "two", "three"] {
+        assert_eq!(server.value(&format!("SELECT keyring_key_store('app', 'SECRET', '{value}')")), "1");
+        assert_eq!(server.value("SELECT keyring_key_fetch('app')"), value);
+        assert_eq!(server.value("SELECT keyring_key_store('app', 'SECRET', 'other')"), "", "it exists");
+        assert_eq!(server.value("SELECT keyring_key_remove('app')"), "1");
+        assert_eq!(server.value("SELECT keyring_key_fetch('app')"), "");
+    }
+    // Each stores and removes keys of the same names again.
+    for _ in 0..3 {
+        mysql("rotate", &server, &args!["--binlog"]).ok();
+    }
+    let retired = json(mysql("rotate", &server, &args!["--retire", "--json"]));
+    assert_eq!(retired["retired"].as_array().unwrap().len(), 4, "{retired}");
+    let checked = mysql("check", &server, &[]).ok();
+    assert!(checked.contains("! tls_hostname_verification is off"), "{checked}");
+    server.restart().expect("starts with keys of another maker's server");
+    assert_eq!(server.value("SELECT COUNT(*) FROM t.a"), "2");
+
+    // Verified by default, a certificate that names nobody is refused, and the check says so.
+    server.configure(COMPONENT, &config(""));
+    let refused = mysql("check", &server, &[]);
+    assert_eq!(refused.code, 1);
+    assert!(refused.stdout.contains("✗ 127.0.0.1:"), "{refused:?}");
 }

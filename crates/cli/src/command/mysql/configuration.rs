@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use serde_json::json;
+use serde_json::{Map, Value, json};
 use strongroom_client::connect::ServerTrust;
 use strongroom_client::{Endpoint, Options, Session};
 use strongroom_mysql_core::config::{Configuration, EndpointSource, Group, VerifyName};
@@ -36,13 +36,27 @@ pub(super) fn read(site: &Site) -> Result<Configuration, Error> {
     })
 }
 
-/// The text of a configuration that leads to an endpoint directory.
-pub(super) fn render(endpoint: &Path, group: Option<&str>) -> String {
-    let mut value = json!({ "kmip_configuration_directory": endpoint, "cache_keys": true });
-    if let Some(group) = group {
-        value["object_group"] = group.into();
+/// The key of the endpoint directory, and those of servers that are not in it.
+const DIRECTORY: &str = "kmip_configuration_directory";
+const SERVERS: [&str; 2] = ["server", "standby_server"];
+
+/// The text of a configuration that leads to an endpoint directory. What `present` says beside, in the same dialect, stays; servers that
+/// it names stay if they belong to that directory.
+pub(super) fn render(present: Option<&str>, endpoint: &Path, group: Option<&str>) -> String {
+    let present = present.and_then(|text| serde_json::from_str::<Map<String, Value>>(text).ok());
+    let mut values = present.filter(|values| values.contains_key(DIRECTORY)).unwrap_or_else(|| {
+        let mut values = Map::new();
+        values.insert("cache_keys".to_owned(), true.into());
+        values
+    });
+    let directory = json!(endpoint);
+    if values.insert(DIRECTORY.to_owned(), directory.clone()).is_some_and(|before| before != directory) {
+        values.retain(|key, _| !SERVERS.contains(&key.as_str()));
     }
-    let text = serde_json::to_string_pretty(&value).unwrap_or_default();
+    if let Some(group) = group {
+        values.insert("object_group".to_owned(), group.into());
+    }
+    let text = serde_json::to_string_pretty(&values).unwrap_or_default();
     format!("{text}\n")
 }
 
@@ -54,8 +68,8 @@ pub(super) fn render_local() -> String {
 /// Whether the configuration beside the library sends each server to its own; `None` where there is none.
 pub(super) fn is_local(path: &Path) -> Option<bool> {
     let text = std::fs::read_to_string(path).ok()?;
-    let value: serde_json::Value = serde_json::from_str(&text).ok()?;
-    Some(value.get("read_local_config").and_then(serde_json::Value::as_bool).unwrap_or(false))
+    let value: Value = serde_json::from_str(&text).ok()?;
+    Some(value.get("read_local_config").and_then(Value::as_bool).unwrap_or(false))
 }
 
 impl Vault {
@@ -133,5 +147,30 @@ impl Vault {
     pub(super) fn session(&self) -> Result<Session, Error> {
         Session::new(&self.endpoint, self.options)
             .map_err(|fault| Error::Client(strongroom_client::Error::TlsConfig(fault)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rendered(present: &str, endpoint: &str) -> Value {
+        serde_json::from_str(&render(Some(present), Path::new(endpoint), None)).unwrap()
+    }
+
+    #[test]
+    fn settings_stay_and_servers_stay_with_their_directory() {
+        let present = r#"{"kmip_configuration_directory": "/a", "server": "one:1", "cache_keys": false, "kmip_timeout_ms": 9}"#;
+        assert_eq!(rendered(present, "/a"), serde_json::from_str::<Value>(present).unwrap());
+        let moved = rendered(present, "/b");
+        assert_eq!(
+            moved,
+            json!({ "kmip_configuration_directory": "/b", "cache_keys": false, "kmip_timeout_ms": 9 })
+        );
+        let fresh = json!({ "kmip_configuration_directory": "/b", "cache_keys": true });
+        assert_eq!(rendered(r#"{"server_addr": "one", "client_key": "/k"}"#, "/b"), fresh);
+        assert_eq!(rendered("garbage", "/b"), fresh);
+        let grouped = render(None, Path::new("/b"), Some("@server_uuid"));
+        assert!(grouped.contains(r#""object_group": "@server_uuid""#), "{grouped}");
     }
 }

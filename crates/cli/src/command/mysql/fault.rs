@@ -48,6 +48,13 @@ pub(crate) enum Fault {
         /// The other component.
         component: String,
     },
+    /// The manifest loads a keyring component, beside which no plugin is used.
+    ComponentFirst {
+        /// The manifest.
+        path: PathBuf,
+        /// The component.
+        component: String,
+    },
     /// The component's configuration cannot be used. Holds the component's words.
     Configuration(String),
     /// So many checks failed.
@@ -131,6 +138,12 @@ impl fmt::Display for Fault {
                 f,
                 "{} loads {component}, and a server takes one keyring; copy its keys first (strongroom keyring migrate), \
                  then add --replace-keyring",
+                path.display()
+            ),
+            Self::ComponentFirst { path, component } => write!(
+                f,
+                "{} loads {component}, and a keyring component comes before any plugin; copy its keys (strongroom keyring \
+                 migrate) and take it out of the manifest",
                 path.display()
             ),
             Self::Configuration(words) => f.write_str(words),

@@ -145,13 +145,19 @@ impl Install<'_> {
 
     fn configuration(&mut self, is_global: bool) -> Result<(), Error> {
         let global = self.site.global_configuration();
-        let text = configuration::render(&self.conf, self.args.group.as_deref());
+        let render = |path: &Path| {
+            let present = fs::read_to_string(path).ok();
+            configuration::render(present.as_deref(), &self.conf, self.args.group.as_deref())
+        };
         let (mode, owner) = self.servers();
         let roots = self.roots();
         if is_global || configuration::is_local(&global) == Some(false) {
+            let text = render(&global);
             return self.plan.text(global, text, mode, owner);
         }
-        self.plan.text(self.site.local_configuration(), text, mode, owner)?;
+        let local = self.site.local_configuration();
+        let text = render(&local);
+        self.plan.text(local, text, mode, owner)?;
         self.plan.text(global, configuration::render_local(), self.open_mode(), roots)
     }
 
@@ -160,8 +166,8 @@ impl Install<'_> {
             if let Some(manifest) = Manifest::read(&path)?
                 && let Some(component) = manifest.keyrings().next()
             {
-                let component = format!("{component}, which comes before any plugin");
-                return Err(Fault::OtherKeyring { path, component }.into());
+                let component = component.to_owned();
+                return Err(Fault::ComponentFirst { path, component }.into());
             }
         }
         let library = self.library(PLUGIN)?;
