@@ -13,8 +13,8 @@ pub(crate) enum KeyfileCommand {
     Add(KeyfileAddArgs),
     /// Add a new version of a key; older versions stay readable
     Rotate(KeyfileRotateArgs),
-    /// Say what the server would say of the file, with line and column
-    Check(KeyfileReadArgs),
+    /// Say what the server would say of the file, with line and column, and what a running server uses of it
+    Check(KeyfileCheckArgs),
     /// List keys, versions and lengths, never a key's bytes
     List(KeyfileReadArgs),
     /// Encrypt the file, as `openssl enc -aes-256-cbc` does
@@ -52,6 +52,31 @@ pub(crate) struct KeyfileSecretArgs {
     /// Rounds of PBKDF2, as file_key_management_use_pbkdf2 has them; 0 for none
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) use_pbkdf2: u32,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct KeyfileCheckArgs {
+    #[command(flatten)]
+    pub(crate) file: KeyfileReadArgs,
+
+    #[command(flatten)]
+    pub(crate) server: KeyfileServerArgs,
+}
+
+/// A running server that has the file's keys.
+#[derive(Debug, Args)]
+pub(crate) struct KeyfileServerArgs {
+    /// Also ask the running server at this socket which tablespaces may still use which version
+    #[arg(long, value_name = "PATH")]
+    pub(crate) socket: Option<PathBuf>,
+
+    /// Account, which needs PROCESS; its password, if any, comes from --user-password-fd
+    #[arg(long, value_name = "USER", default_value = "root", requires = "socket")]
+    pub(crate) user: String,
+
+    /// Read the account's password from this open file descriptor, up to the first line end
+    #[arg(long, value_name = "N", requires = "socket")]
+    pub(crate) user_password_fd: Option<u32>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

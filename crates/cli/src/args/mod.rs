@@ -21,8 +21,8 @@ use clap::{Args, Parser, Subcommand};
 pub(crate) use endpoint::{EndpointAddArgs, EndpointCommand, EndpointNameArgs};
 pub(crate) use enroll::EnrollArgs;
 pub(crate) use keyfile::{
-    KeyfileAddArgs, KeyfileCommand, KeyfileCreateArgs, KeyfileDigest, KeyfileReadArgs, KeyfileRotateArgs,
-    KeyfileSealArgs, KeyfileSecretArgs,
+    KeyfileAddArgs, KeyfileCheckArgs, KeyfileCommand, KeyfileCreateArgs, KeyfileDigest, KeyfileReadArgs,
+    KeyfileRotateArgs, KeyfileSealArgs, KeyfileSecretArgs, KeyfileServerArgs,
 };
 pub(crate) use keyring::{KeyringCommand, KeyringListArgs, KeyringMigrateArgs, KeyringPlace};
 pub(crate) use keys::{

@@ -29,14 +29,14 @@ const VARIABLE: &str =
 
 /// One InnoDB tablespace.
 #[derive(Debug, Serialize)]
-struct Tablespace {
-    name: String,
-    key_id: u32,
-    encrypted: bool,
+pub(crate) struct Tablespace {
+    pub(crate) name: String,
+    pub(crate) key_id: u32,
+    pub(crate) encrypted: bool,
     /// The oldest version that any of its pages may have.
-    oldest_version: u32,
+    pub(crate) oldest_version: u32,
     /// The latest version of its key; none where the plugin does not have the key.
-    latest_version: Option<u32>,
+    pub(crate) latest_version: Option<u32>,
     state: State,
     /// How much of the present pass is done, in percent.
     percent: Option<u32>,
@@ -60,8 +60,8 @@ enum State {
 }
 
 /// What else keeps old versions, of which a server does not know the versions.
-#[derive(Debug, Serialize)]
-struct Holders {
+#[derive(Debug, Default, Serialize)]
+pub(crate) struct Holders {
     rotate_key_age: u32,
     encryption_threads: u32,
     encrypt_tables: String,
@@ -73,9 +73,7 @@ struct Holders {
 }
 
 pub(crate) fn run(args: &MariadbStatusArgs, output: Output) -> Result<(), Error> {
-    let mut connection = connect(args)?;
-    let holders = holders(&mut connection)?;
-    let tablespaces = tablespaces(&mut connection, holders.rotate_key_age)?;
+    let (tablespaces, holders) = ask(args)?;
     if output.is_json() {
         return output.json(&serde_json::json!({ "tablespaces": tablespaces, "other": holders }));
     }
@@ -100,6 +98,14 @@ pub(crate) fn run(args: &MariadbStatusArgs, output: Output) -> Result<(), Error>
         output.result(wrap(&remark, WIDTH, "  "))?;
     }
     Ok(())
+}
+
+/// Asks a running server for its tablespaces, and for what else keeps old versions.
+pub(crate) fn ask(args: &MariadbStatusArgs) -> Result<(Vec<Tablespace>, Holders), Error> {
+    let mut connection = connect(args)?;
+    let holders = holders(&mut connection)?;
+    let tablespaces = tablespaces(&mut connection, holders.rotate_key_age)?;
+    Ok((tablespaces, holders))
 }
 
 pub(super) fn connect(args: &MariadbStatusArgs) -> Result<Conn, Error> {
@@ -196,6 +202,33 @@ fn holders(connection: &mut Conn) -> Result<Holders, Error> {
     })
 }
 
+impl Holders {
+    /// What may need old versions, and is in no table of the server.
+    pub(crate) fn others(&self) -> String {
+        let mut others = Vec::new();
+        if self.redo_log_encrypted {
+            others.push("the redo log (the version it was created with)".to_owned());
+        }
+        match self.binary_logs {
+            Some(0) => {}
+            Some(count) => {
+                others.push(format!("{count} binary logs, if encrypted (the version each was begun with)"));
+            }
+            None => {
+                others.push("binary logs, which this account cannot see".to_owned());
+            }
+        }
+        if let Some(count) = self.aria_tables.filter(|&count| count > 0) {
+            others.push(format!("{count} Aria tables (re-encrypted by ALTER TABLE … FORCE)"));
+        }
+        others.push("backups".to_owned());
+        format!(
+            "Older versions may also be needed by what the server cannot tell the versions of: {}.",
+            others.join("; ")
+        )
+    }
+}
+
 /// What a person must know before an old version is taken away, and what keeps a rotation from going on.
 fn remarks(tablespaces: &[Tablespace], holders: &Holders) -> Vec<String> {
     let mut remarks = Vec::new();
@@ -224,32 +257,34 @@ fn remarks(tablespaces: &[Tablespace], holders: &Holders) -> Vec<String> {
             ),
         });
     }
-    let mut others = Vec::new();
-    if holders.redo_log_encrypted {
-        others.push("the redo log (the version it was created with)".to_owned());
-    }
-    match holders.binary_logs {
-        Some(0) => {}
-        Some(count) => {
-            others.push(format!("{count} binary logs, if encrypted (the version each was begun with)"));
-        }
-        None => {
-            others.push("binary logs, which this account cannot see".to_owned());
-        }
-    }
-    if let Some(count) = holders.aria_tables.filter(|&count| count > 0) {
-        others.push(format!("{count} Aria tables (re-encrypted by ALTER TABLE … FORCE)"));
-    }
-    others.push("backups".to_owned());
-    remarks.push(format!(
-        "Older versions may also be needed by what the server cannot tell the versions of: {}.",
-        others.join("; ")
-    ));
+    remarks.push(holders.others());
     remarks
 }
 
 pub(super) fn refused(statement: &str) -> impl Fn(mysql::Error) -> Error + use<'_> {
     move |source| Error::Sql { statement: statement.to_owned(), source: Box::new(source) }
+}
+
+#[cfg(test)]
+impl Tablespace {
+    /// One that is encrypted, or not where its oldest version is 0.
+    pub(crate) fn for_tests(
+        name: &str,
+        key_id: u32,
+        oldest_version: u32,
+        latest_version: Option<u32>,
+    ) -> Self {
+        let (encrypted, state) = (oldest_version > 0, State::Latest);
+        Self {
+            name: name.to_owned(),
+            key_id,
+            encrypted,
+            oldest_version,
+            latest_version,
+            state,
+            percent: None,
+        }
+    }
 }
 
 #[cfg(test)]

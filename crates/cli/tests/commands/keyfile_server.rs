@@ -71,7 +71,25 @@ fn servers_take_what_is_made_added_and_rotated() {
     server.restart().expect("starts with our plugin");
     server.sql("SET GLOBAL innodb_encryption_threads = 0");
     assert_eq!(keyfile("rotate", &["--key-id", "1"]), "3\n");
+    let socket = server.socket().display().to_string();
+    let used = || keyfile("check", &["--socket", &socket]);
+    let row = |key: &str, version: &str, used: &str| -> String {
+        let row = used.lines().find(|line| line.split_whitespace().take(2).eq([key, version]));
+        row.unwrap_or_default().to_owned()
+    };
+    assert!(row("1", "3", &used()).contains("not loaded yet"), "{}", used());
     server.sql("FLUSH LOCAL FILE_KEY_MANAGEMENT_KEYS");
+    assert!(row("1", "1", &used()).contains(", "), "{}", used());
+    assert!(row("7", "1", &used()).contains("t/seven"), "{}", used());
+    let (poorer, without) = (folder.path().join("poorer"), folder.path().join("without"));
+    strongroom(args!["keyfile", "decrypt", &keys, "--filekey", &secret, "--out", &poorer]).output().unwrap();
+    let lines = fs::read_to_string(&poorer).unwrap();
+    fs::write(&without, lines.lines().filter(|line| !line.starts_with("7;")).collect::<Vec<_>>().join("\n"))
+        .unwrap();
+    let said = Ran::of(&mut strongroom(args!["keyfile", "check", &without, "--socket", &socket]))
+        .unwrapped()
+        .failed(1);
+    assert!(said.contains("version 1 of key 7") && said.contains("t/seven"), "{said}");
     assert_eq!(status_of(&server, "t/one"), ("waiting".to_owned(), 1, 3));
     assert_eq!(status_of(&server, "t/seven"), ("latest".to_owned(), 1, 1));
     let shown = status(&server, &[]).ok();

@@ -41,6 +41,8 @@ pub(crate) enum Fault {
     VersionsExhausted(KeyId),
     /// What was encrypted does not come out again.
     NotReadBack,
+    /// A running server uses versions that it does not have; one sentence for each.
+    InUse(Vec<String>),
 }
 
 impl Fault {
@@ -60,7 +62,8 @@ impl Fault {
             | Self::Sealed(_)
             | Self::Plain(_)
             | Self::Exists { .. }
-            | Self::VersionsExhausted(_) => Exit::Failed,
+            | Self::VersionsExhausted(_)
+            | Self::InUse(_) => Exit::Failed,
         }
     }
 }
@@ -125,6 +128,9 @@ impl fmt::Display for Fault {
                     f,
                     "key {id} has no version numbers left; use a smaller --step, or move its tables to a new key"
                 )
+            }
+            Self::InUse(missing) => {
+                write!(f, "{}; put the lines back, from a backup of the file if need be", missing.join(", "))
             }
             Self::NotReadBack => f.write_str(
                 "what was encrypted does not come out again, and was not written; test this machine's memory",

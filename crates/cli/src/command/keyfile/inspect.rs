@@ -8,29 +8,38 @@ use std::path::Path;
 use serde_json::json;
 use strongroom_keyring::key_file::{Contents, KeyFile, Location};
 
+use super::in_use::{self, InUse};
 use super::{Fault, change, secret};
-use crate::args::KeyfileReadArgs;
+use crate::args::{KeyfileCheckArgs, KeyfileReadArgs};
 use crate::error::Error;
-use crate::output::{Output, Table};
+use crate::output::{Output, Table, WIDTH, wrap};
 
 /// The rights that let somebody outside owner and group at the keys, or somebody in the group change them.
 const OPEN_RIGHTS: u32 = 0o027;
 
-pub(super) fn check(args: &KeyfileReadArgs, output: Output) -> Result<(), Error> {
-    let contents = contents(args)?;
+pub(super) fn check(args: &KeyfileCheckArgs, output: Output) -> Result<(), Error> {
+    let contents = contents(&args.file)?;
     let lines = &contents.lines;
-    let keys = lines.entries.iter().map(|entry| entry.key.id).collect::<BTreeSet<_>>().len();
-    let versions = lines.entries.len();
+    let pairs: Vec<_> =
+        lines.entries.iter().map(|entry| (entry.key.id.0, entry.key.version.number())).collect();
+    let keys = pairs.iter().map(|(id, _)| id).collect::<BTreeSet<_>>().len();
+    let versions = pairs.len();
     let names_versions = change::names_versions(lines);
-    let warnings = warnings(args, &contents);
+    let warnings = warnings(&args.file, &contents);
+    let in_use = in_use::ask(&args.server, &pairs)?;
+    let faults = in_use.as_ref().map(InUse::faults).unwrap_or_default();
+    if !faults.is_empty() {
+        return Err(Fault::InUse(faults).into());
+    }
     if output.is_json() {
         return output.json(&json!({
-            "file": args.file,
+            "file": args.file.file,
             "encrypted": contents.sealed,
             "keys": keys,
             "versions": versions,
             "names_versions": names_versions,
             "warnings": warnings,
+            "server": in_use,
         }));
     }
     for warning in warnings {
@@ -38,13 +47,17 @@ pub(super) fn check(args: &KeyfileReadArgs, output: Output) -> Result<(), Error>
     }
     output.result(format!(
         "{} is good: {}, {}{}",
-        args.file.display(),
+        args.file.file.display(),
         counted(keys, "key"),
         counted(versions, "version"),
         if contents.sealed { ", encrypted" } else { "" }
     ))?;
     if names_versions {
         output.note("It names versions (id;version;hex): MariaDB's own plugin would refuse it.");
+    }
+    if let Some(in_use) = &in_use {
+        output.result(in_use.table())?;
+        output.result(wrap(in_use.remark(), WIDTH, "  "))?;
     }
     Ok(())
 }

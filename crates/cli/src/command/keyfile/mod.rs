@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`create`] | a new file |
 //! | [`grow`] | a key more, or a version more |
+//! | [`in_use`] | which versions a running server still uses |
 //! | [`inspect`] | what is in a file, and what is wrong with it |
 //! | [`seal`] | a file encrypted and decrypted |
 //! | [`change`] | the one way in which a file is changed: locked, and in one step |
@@ -14,6 +15,7 @@ mod change;
 mod create;
 mod fault;
 mod grow;
+mod in_use;
 mod inspect;
 mod seal;
 mod secret;
