@@ -97,7 +97,7 @@ impl Vault {
         let group = match &configuration.group {
             Group::All => None,
             Group::Named(group) => Some(group.clone()),
-            Group::ServerUuid(_) => uuid.map(Into::into),
+            Group::ServerUuid => uuid.map(Into::into),
         };
         let options = Options { trust, ..Options::default() };
         Ok(Self { endpoint: endpoint.map_err(Error::EndpointDir)?, options, group, place })

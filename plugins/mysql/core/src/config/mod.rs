@@ -34,6 +34,8 @@ pub struct Configuration {
     pub endpoint: EndpointSource,
     /// The Object Group that keeps this server's keys apart from others'.
     pub group: Group,
+    /// The server's data directory, where it is known: there the server keeps its uuid.
+    pub data_dir: Option<PathBuf>,
     /// Whether a key that was fetched stays in memory.
     pub cache_keys: bool,
     /// Time for one server; a call over the whole list has three times as long.
@@ -72,8 +74,8 @@ pub enum Group {
     All,
     /// Those of this Object Group.
     Named(String),
-    /// Those of the Object Group that is this server's uuid, which stands in `auto.cnf` of this data directory.
-    ServerUuid(PathBuf),
+    /// Those of the Object Group that is this server's uuid, which stands in `auto.cnf` of the data directory.
+    ServerUuid,
 }
 
 /// Whether a server's certificate must carry the name that we connect to. That it is the authority's must always hold.
@@ -95,6 +97,7 @@ impl Configuration {
         Self {
             endpoint: EndpointSource::Directory { dir, servers: Vec::new() },
             group: Group::All,
+            data_dir: None,
             cache_keys: true,
             timeout: DEFAULT_TIMEOUT,
             verify_name: VerifyName::Yes,
@@ -145,10 +148,10 @@ fn shared(
     let group = match document.text("object_group")? {
         None => Group::All,
         Some(group) if group.is_empty() => Group::All,
-        Some(group) if group == SERVER_UUID => match instance_dir {
-            Some(dir) => Group::ServerUuid(dir.to_owned()),
-            None => return Err(document.fault(Fault::NoInstance)),
-        },
+        Some(group) if group == SERVER_UUID && instance_dir.is_none() => {
+            return Err(document.fault(Fault::NoInstance));
+        }
+        Some(group) if group == SERVER_UUID => Group::ServerUuid,
         Some(group) => Group::Named(group),
     };
     let verify_name = match document.switch("tls_hostname_verification")? {
@@ -156,7 +159,8 @@ fn shared(
         _ => VerifyName::Yes,
     };
     let cache_keys = document.switch("cache_keys")?.unwrap_or(true);
-    Ok(Configuration { endpoint, group, cache_keys, timeout, verify_name })
+    let data_dir = instance_dir.map(Path::to_owned);
+    Ok(Configuration { endpoint, group, data_dir, cache_keys, timeout, verify_name })
 }
 
 #[cfg(test)]

@@ -36,7 +36,11 @@ fn oracles_dialect_is_read_in_both_forms_of_its_manual() {
     assert!(single.cache_keys);
 
     let directory = read(json!({"kmip_configuration_directory": "/etc/okv"})).unwrap();
-    assert_eq!(directory, Configuration::of_directory("/etc/okv".into()));
+    assert_eq!(directory, of_directory("/etc/okv", "/data"));
+}
+
+fn of_directory(dir: &str, data_dir: impl Into<PathBuf>) -> Configuration {
+    Configuration { data_dir: Some(data_dir.into()), ..Configuration::of_directory(dir.into()) }
 }
 
 #[test]
@@ -71,7 +75,7 @@ fn perconas_dialect_is_read_and_verifies_unless_told_otherwise() {
 fn the_servers_uuid_can_be_the_group() {
     let configuration =
         read(json!({"kmip_configuration_directory": "/etc/okv", "object_group": "@server_uuid"})).unwrap();
-    assert_eq!(configuration.group, Group::ServerUuid("/data".into()));
+    assert_eq!((configuration.group, configuration.data_dir), (Group::ServerUuid, Some("/data".into())));
     let document =
         Document::of(json!({"kmip_configuration_directory": "/etc/okv", "object_group": "@server_uuid"}));
     assert_eq!(Configuration::of(document, None).unwrap_err().fault, Fault::NoInstance);
@@ -142,7 +146,7 @@ fn the_global_file_may_send_to_the_data_directory() {
     let missing = read(Some(&local)).unwrap_err();
     assert_eq!(missing.path, local.join("component_keyring_kmip.cnf"));
     write(&local, r#"{"kmip_configuration_directory": "/etc/okv"}"#);
-    assert_eq!(read(Some(&local)).unwrap(), Configuration::of_directory("/etc/okv".into()));
+    assert_eq!(read(Some(&local)).unwrap(), of_directory("/etc/okv", &local));
     assert_eq!(read(None).unwrap_err().fault, Fault::NoInstance);
 
     write(&global, r#"{"read_local_config": false, "kmip_configuration_directory": "/global"}"#);

@@ -93,7 +93,8 @@ pub(super) fn end() {
 /// A directory is named from where the server runs, which is its data directory.
 fn configuration(value: &[u8]) -> Configuration {
     let dir = Path::new(OsStr::from_bytes(value));
-    Configuration::of_directory(std::path::absolute(dir).unwrap_or_else(|_| PathBuf::from(dir)))
+    let dir = std::path::absolute(dir).unwrap_or_else(|_| PathBuf::from(dir));
+    Configuration { data_dir: std::env::current_dir().ok(), ..Configuration::of_directory(dir) }
 }
 
 /// # Safety

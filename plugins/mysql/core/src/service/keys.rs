@@ -90,7 +90,7 @@ impl Service {
             Err(trouble) => {
                 // The reason was logged when the server was asked, and thousands may ask.
                 if !matches!(trouble, Trouble::Keyring(Error::StillAway { .. })) {
-                    self.log.error(&format!("key {asked} was not fetched: {trouble}"));
+                    self.log_failure(format!("key {asked} was not fetched: {trouble}"));
                 }
                 Err(trouble)
             }

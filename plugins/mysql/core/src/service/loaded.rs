@@ -82,7 +82,7 @@ impl Loaded {
         let group = match &configuration.group {
             Group::All => None,
             Group::Named(group) => Some(group.clone()),
-            Group::ServerUuid(dir) => server_uuid::of_data_directory(dir),
+            Group::ServerUuid => configuration.data_dir.as_deref().and_then(server_uuid::of_data_directory),
         };
         let keyring = CachedKeyring::new(
             keyring(&endpoint, &configuration, group.clone()).map_err(OpenError::Tls)?,
@@ -108,15 +108,9 @@ impl Loaded {
     pub(super) fn survey(&self) -> Result<(), Error> {
         match self.learn(self.keyring.names(SURVEYED)) {
             Ok(names) => {
-                let uuids: BTreeSet<&str> =
-                    names.iter().filter_map(|(name, _)| server_uuid::in_name(name)).collect();
-                if uuids.len() > 1 {
-                    let uuids: Vec<&str> = uuids.into_iter().collect();
-                    self.log.warning(&format!(
-                        "the keys of several servers lie in one place ({}): keys without a uuid in their name, and those of users, \
-                         are shared by them; give each server its own endpoint, or set object_group",
-                        uuids.join(", ")
-                    ));
+                // While the group is to be the uuid and is not known, everything there is was listed.
+                if self.configuration.group != Group::ServerUuid || self.group().is_some() {
+                    self.compare_uuids(&names);
                 }
                 Ok(())
             }
@@ -126,6 +120,26 @@ impl Loaded {
             }
             Err(error) => Err(error),
         }
+    }
+
+    /// Warns where the names of keys show another server beside this one.
+    fn compare_uuids(&self, names: &[(KeyName, String)]) {
+        let own = self.server_uuid();
+        let seen = names.iter().filter_map(|(name, _)| server_uuid::in_name(name));
+        let uuids: BTreeSet<&str> = seen.chain(own.as_deref()).collect();
+        if uuids.len() > 1 {
+            let uuids: Vec<&str> = uuids.into_iter().collect();
+            self.log.warning(&format!(
+                "the keys of several servers lie in one place ({}): keys without a uuid in their name, and those of users, are shared \
+                 by them; give each server its own endpoint, unless this server took the keys over from another one",
+                uuids.join(", ")
+            ));
+        }
+    }
+
+    /// The uuid in the data directory, if the server has made one.
+    fn server_uuid(&self) -> Option<String> {
+        self.configuration.data_dir.as_deref().and_then(server_uuid::of_data_directory)
     }
 
     /// The keyring, for the key of this name; `None` while it is not known in which group that key belongs.
@@ -145,13 +159,14 @@ impl Loaded {
     fn settle(&self, name: Option<&KeyName>) -> bool {
         /// InnoDB makes and removes this key to see whether the keyring works, and never uses it.
         const PROBE: &str = "DefaultMasterKey";
-        let Group::ServerUuid(dir) = &self.configuration.group else { return true };
+        if self.configuration.group != Group::ServerUuid {
+            return true;
+        }
         let mut group = lock(&self.group);
         if group.is_some() {
             return true;
         }
-        let uuid = server_uuid::of_data_directory(dir)
-            .or_else(|| name.and_then(server_uuid::in_name).map(str::to_owned));
+        let uuid = self.server_uuid().or_else(|| name.and_then(server_uuid::in_name).map(str::to_owned));
         let Some(uuid) = uuid else {
             return name.is_some_and(|name| name.owner().is_none() && name.id() == PROBE);
         };
@@ -186,7 +201,7 @@ impl Loaded {
                 self.log.note("the endpoint's files have changed, and are used as they are now");
             }
             Err(error) => self.log.warning(&format!(
-                "the endpoint's files have changed and cannot be used; the old ones stay in use: {error}"
+                "the endpoint's files are not as they were, and cannot be used; what was in use stays: {error}"
             )),
         }
     }
@@ -239,6 +254,18 @@ impl Loaded {
 
     pub(super) fn identifiers(&self) -> MutexGuard<'_, HashMap<KeyName, String>> {
         lock(&self.identifiers)
+    }
+}
+
+/// Where the keys are: the servers, and the group where there is one.
+impl fmt::Display for Loaded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let servers: Vec<String> = self.servers.iter().map(ToString::to_string).collect();
+        f.write_str(&servers.join(", "))?;
+        match self.group() {
+            Some(group) => write!(f, " in the group {group:?}"),
+            None => Ok(()),
+        }
     }
 }
 

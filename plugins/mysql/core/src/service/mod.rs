@@ -16,6 +16,7 @@ pub mod status;
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwapOption;
 
@@ -31,7 +32,12 @@ pub struct Service {
     loaded: ArcSwapOption<Loaded>,
     /// One load at a time.
     loading: Mutex<()>,
+    /// The last line about a fetch that failed, and when it was written.
+    last_failure: Mutex<Option<(String, Instant)>>,
 }
+
+/// How long the same line about a fetch that failed is not written again: a starting InnoDB asks for one key once for each tablespace.
+const NOT_REPEATED: Duration = Duration::from_secs(10);
 
 /// Why a configuration is not in force.
 #[derive(Debug)]
@@ -48,7 +54,12 @@ impl Service {
     /// A service without a keyring, which writes to `log`.
     #[must_use]
     pub const fn new(log: Log) -> Self {
-        Self { log, loaded: ArcSwapOption::const_empty(), loading: Mutex::new(()) }
+        Self {
+            log,
+            loaded: ArcSwapOption::const_empty(),
+            loading: Mutex::new(()),
+            last_failure: Mutex::new(None),
+        }
     }
 
     /// Where it writes.
@@ -98,16 +109,34 @@ impl Service {
     /// Puts in force what [`prepare`](Self::prepare) tried.
     pub fn adopt(&self, prepared: Arc<Loaded>) {
         let _alone = self.loading.lock().unwrap_or_else(PoisonError::into_inner);
+        self.log.note(&format!("keys are kept by {prepared}"));
         self.loaded.store(Some(prepared));
     }
 
     fn replace(&self, configuration: Configuration) -> Result<(), LoadError> {
         let loaded = Loaded::open(configuration, self.log).map_err(LoadError::Open)?;
         let away = loaded.survey().err();
+        if away.is_none() {
+            self.log.note(&format!("keys are kept by {loaded}"));
+        }
         if away.is_none() || !self.is_usable() {
             self.loaded.store(Some(Arc::new(loaded)));
         }
         away.map_or(Ok(()), |error| Err(LoadError::Away(error)))
+    }
+
+    /// Logs that a key was not fetched, unless the same was logged a moment ago.
+    fn log_failure(&self, line: String) {
+        let now = Instant::now();
+        let mut last = self.last_failure.lock().unwrap_or_else(PoisonError::into_inner);
+        if last
+            .as_ref()
+            .is_some_and(|(before, when)| *before == line && now.duration_since(*when) < NOT_REPEATED)
+        {
+            return;
+        }
+        self.log.error(&line);
+        *last = Some((line, now));
     }
 
     /// Forgets every key and ends every session.

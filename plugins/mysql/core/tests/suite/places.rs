@@ -1,5 +1,7 @@
 //! Several servers in one wallet: groups, and the server's uuid as a group.
 
+use std::path::Path;
+
 use strongroom_mysql_core::config::{Configuration, Group};
 use strongroom_mysql_core::service::Service;
 use strongroom_mysql_core::service::keys::Trouble;
@@ -7,9 +9,16 @@ use strongroom_testkit::vault::Vault;
 
 use super::{UUID, bytes, directory, generate, master, own, service};
 
-fn in_group(dir: &std::path::Path, group: Group) -> Service {
+fn in_group(dir: &Path, group: Group) -> Service {
     let service = service();
     service.load(Ok(Configuration { group, ..directory(dir) })).unwrap();
+    service
+}
+
+fn of_server(dir: &Path, data_dir: &Path) -> Service {
+    let service = service();
+    let data_dir = Some(data_dir.to_owned());
+    service.load(Ok(Configuration { group: Group::ServerUuid, data_dir, ..directory(dir) })).unwrap();
     service
 }
 
@@ -30,7 +39,7 @@ fn the_servers_uuid_is_the_group_as_soon_as_it_is_known() {
     let vault = Vault::start();
     let dir = vault.enrol("db");
     let data = tempfile::tempdir().unwrap();
-    let service = in_group(&dir, Group::ServerUuid(data.path().to_owned()));
+    let service = of_server(&dir, data.path());
     // InnoDB looks whether the keyring works before the server has a uuid.
     generate(&service, own("DefaultMasterKey")).unwrap();
     service.remove(own("DefaultMasterKey")).unwrap();
@@ -43,7 +52,7 @@ fn the_servers_uuid_is_the_group_as_soon_as_it_is_known() {
     let group = in_group(&dir, Group::Named(UUID.into()));
     assert!(bytes(&group, own("persisted_variables_key")).is_some());
     // After a restart it is known from the beginning.
-    let restarted = in_group(&dir, Group::ServerUuid(data.path().to_owned()));
+    let restarted = of_server(&dir, data.path());
     assert_eq!(restarted.names().unwrap().len(), 1);
 }
 
@@ -52,7 +61,7 @@ fn a_key_that_names_the_servers_uuid_tells_the_group() {
     let vault = Vault::start();
     let dir = vault.enrol("db");
     let data = tempfile::tempdir().unwrap();
-    let service = in_group(&dir, Group::ServerUuid(data.path().to_owned()));
+    let service = of_server(&dir, data.path());
     generate(&service, own(&master(1))).unwrap();
     assert_eq!(in_group(&dir, Group::Named(UUID.into())).names().unwrap().len(), 1);
     assert!(bytes(&service, own("persisted_variables_key")).is_none());

@@ -280,6 +280,10 @@ static void threads(void) {
 static void daemonize(struct component *component) {
   int pipes[2];
   char go = 0;
+  unsigned char before[16384];
+  size_t before_length;
+  char before_type[8];
+  EXPECT(fetch("key", NULL, before, &before_length, before_type) == 1);
   EXPECT(pipe(pipes) == 0);
   pid_t child = fork();
   EXPECT(child >= 0);
@@ -291,7 +295,7 @@ static void daemonize(struct component *component) {
     EXPECT(fetch("absent", NULL, bytes, &length, type) == 0);
     EXPECT(read(pipes[0], &go, 1) == 0); /* the parent has closed its end */
     EXPECT(status->is_initialized() == 1);
-    EXPECT(fetch("key", NULL, bytes, &length, type) == 1);
+    EXPECT(fetch("key", NULL, bytes, &length, type) == 1 && length == before_length && !memcmp(bytes, before, length));
     EXPECT(generator->generate("after the fork", NULL, "AES", 32) == 0);
     EXPECT(fetch("after the fork", NULL, bytes, &length, type) == 1);
     EXPECT(component->deinit() == 0);

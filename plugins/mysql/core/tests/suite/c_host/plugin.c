@@ -82,18 +82,26 @@ static void server_free(void *given) {
 }
 static struct { void *malloc, *realloc, *claim, *free; } allocator = {server_malloc, NULL, NULL, server_free};
 
-static char last_line[2048];
+static char said[65536];
 static int lines;
 static int message(void **plugin, int level, const char *format, ...) {
   EXPECT(plugin && *plugin == (void *)&lines && level >= 0 && level <= 2);
   va_list arguments;
   va_start(arguments, format);
-  vsnprintf(last_line, sizeof last_line, format, arguments);
+  size_t end = strlen(said);
+  vsnprintf(said + end, sizeof said - end, format, arguments);
   va_end(arguments);
   lines++;
   return 0;
 }
 static struct { void *message; } plugin_log = {message};
+
+/* Whether this was written to the log since the last question. */
+static bool was_said(const char *text) {
+  bool found = strstr(said, text);
+  said[0] = 0;
+  return found;
+}
 
 static const char *text_of(struct value *value, char *buffer, int *length) {
   if (!value->content) return NULL;
@@ -156,7 +164,7 @@ static void reading_and_writing(void) {
   EXPECT(fetch("secret", NULL, again, &length, type) == 0);
   EXPECT(!keyring->remove("secret", "root@localhost") && keyring->remove("secret", "root@localhost"));
   EXPECT(!keyring->store("secret", "SECRET", "root@localhost", bytes, 5));
-  EXPECT(keyring->generate("no", "RSA", NULL, 256) && strstr(last_line, "RSA"));
+  EXPECT(keyring->generate("no", "RSA", NULL, 256) && was_said("keys of type \"RSA\" are not kept"));
   EXPECT(keyring->generate("no", "AES", NULL, 5) && keyring->generate("no", NULL, NULL, 32));
   EXPECT(keyring->generate(NULL, "AES", NULL, 32) && keyring->generate("", "AES", NULL, 32));
   EXPECT(keyring->store("no", "SECRET", NULL, NULL, 5) && keyring->store("no", "SECRET", NULL, bytes, 0));
@@ -207,7 +215,7 @@ int main(int count, char **arguments) {
 
   /* Without a directory the plugin says so, and the server runs. */
   *variable->value = strcpy(server_malloc(0, 1, 0), variable->initial);
-  EXPECT(plugin->init(&lines) == 0 && lines == 1 && strstr(last_line, "please point the keyring_okv_conf_dir variable"));
+  EXPECT(plugin->init(&lines) == 0 && lines == 1 && was_said("please point the keyring_okv_conf_dir variable"));
   char bytes[16384], type[8];
   size_t length;
   EXPECT(fetch("key", NULL, bytes, &length, type) == -1 && count_keys() == -1);
@@ -221,7 +229,14 @@ int main(int count, char **arguments) {
   EXPECT(set(variable, arguments[3]) == 0 && count_keys() == 0);
   EXPECT(fetch("key", NULL, bytes, &length, type) == 0);
   EXPECT(set(variable, arguments[2]) == 0 && fetch("key", NULL, bytes, &length, type) == 1);
+  EXPECT(was_said("keys are kept by 127.0.0.1:") && !was_said("several servers"));
   EXPECT(!keyring->remove("key", NULL) && !keyring->remove("secret", "root@localhost") && count_keys() == 0);
+
+  /* Two servers' keys in one place are worth a warning. */
+  const char *one = "INNODBKey-00000000-0000-11f0-8000-000000000001-1", *two = "INNODBKey-00000000-0000-11f0-8000-000000000002-1";
+  EXPECT(!keyring->generate(one, "AES", NULL, 32) && set(variable, arguments[2]) == 0 && !was_said("several servers"));
+  EXPECT(!keyring->generate(two, "AES", NULL, 32) && set(variable, arguments[2]) == 0 && was_said("several servers"));
+  EXPECT(!keyring->remove(one, NULL) && !keyring->remove(two, NULL));
 
   EXPECT(plugin->deinit(&lines) == 0);
   server_free(*variable->value);
