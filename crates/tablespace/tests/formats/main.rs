@@ -2,6 +2,7 @@
 
 mod built;
 mod damage;
+mod interrupted;
 mod keyring_file;
 mod live;
 mod page_sizes;
