@@ -2,9 +2,11 @@
 
 mod debian;
 mod install;
+pub mod keys;
 mod options;
 mod running;
 mod server;
+pub mod tables;
 mod template;
 
 pub use crate::sql::{Row, StartError};

@@ -291,6 +291,15 @@ impl Server {
         }
     }
 
+    /// The rows of a statement that must succeed, as text: a space between the values, nothing for NULL.
+    ///
+    /// # Panics
+    /// When the statement fails.
+    pub fn rows(&mut self, statement: &str) -> Vec<String> {
+        let text = |row: Row| row.into_iter().map(Option::unwrap_or_default).collect::<Vec<_>>().join(" ");
+        self.sql(statement).into_iter().map(text).collect()
+    }
+
     /// Its server uuid.
     ///
     /// # Panics
