@@ -8,7 +8,7 @@ use strongroom_testkit::need;
 
 use crate::rig::{
     ROTATE, ROTATE_BINLOG, Rig, SECRET, checksums, create_functions, encrypted_table, fill, keys,
-    master_keys, rows, status,
+    master_keys, status,
 };
 
 /// Everything is encrypted unless it says otherwise.
@@ -67,9 +67,7 @@ fn everything_is_encrypted_through_rotations_a_restart_and_a_kill() {
     one_of_each(&mut server);
     let before = checksums(&mut server);
     assert_eq!(
-        rows(
-            &mut server,
-            "SELECT DISTINCT ENCRYPTION FROM information_schema.INNODB_TABLESPACES WHERE NAME LIKE 't/%' OR NAME = 'general' OR NAME LIKE '%undo%'"
+        server.rows("SELECT DISTINCT ENCRYPTION FROM information_schema.INNODB_TABLESPACES WHERE NAME LIKE 't/%' OR NAME = 'general' OR NAME LIKE '%undo%'"
         ),
         ["Y"]
     );
@@ -94,7 +92,7 @@ fn everything_is_encrypted_through_rotations_a_restart_and_a_kill() {
     server.kill9();
     server.restart().expect("it recovers");
     assert_eq!(checksums(&mut server), before);
-    let events = rows(&mut server, "SHOW BINLOG EVENTS IN 'bin.000002' LIMIT 20");
+    let events = server.rows("SHOW BINLOG EVENTS IN 'bin.000002' LIMIT 20");
     assert!(!events.is_empty());
 
     // To plain pages and back, and a tablespace as a whole.
@@ -139,9 +137,7 @@ fn performance_schema_shows_the_keys_and_the_vaults_names_for_them() {
     create_functions(&mut server);
     encrypted_table(&mut server, "a");
     assert_eq!(server.value("SELECT keyring_key_generate('mine', 'AES', 32)"), "1");
-    let all = rows(
-        &mut server,
-        "SELECT KEY_ID, KEY_OWNER, LENGTH(BACKEND_KEY_ID) > 0 FROM performance_schema.keyring_keys ORDER BY KEY_ID",
+    let all = server.rows("SELECT KEY_ID, KEY_OWNER, LENGTH(BACKEND_KEY_ID) > 0 FROM performance_schema.keyring_keys ORDER BY KEY_ID",
     );
     let master = master_keys(&mut server, 1).remove(0);
     assert_eq!(all, [format!("{master}  1"), "mine root@localhost 1".to_owned()]);

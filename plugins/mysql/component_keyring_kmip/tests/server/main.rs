@@ -3,6 +3,7 @@
 mod certificates;
 mod encryption;
 mod functions;
+mod other_makers;
 mod outage;
 mod rig;
 mod rotation;

@@ -12,7 +12,7 @@ use strongroom_testkit::need;
 
 use crate::rig::{
     NO_MASTER_KEY, RELOAD, ROTATE, Rig, checksums, create_functions, encrypted_table, keys, of_directory,
-    rows, status, with_servers,
+    status, with_servers,
 };
 
 /// Time for one server in these tests. The list has three times as long, and InnoDB asks a few times; the rest is a slow machine.
@@ -272,7 +272,7 @@ fn object_groups_keep_two_servers_with_one_account_apart() {
         let uuid = server.uuid();
         assert_eq!(status(server, "Object_group"), uuid);
         assert_eq!(keys(server), [format!("INNODBKey-{uuid}-1"), format!("{name} root@localhost")]);
-        assert_eq!(rows(server, "SELECT COUNT(*) FROM t.a"), ["1000"]);
+        assert_eq!(server.rows("SELECT COUNT(*) FROM t.a"), ["1000"]);
     }
     assert!(!first.log().contains("several servers"), "{}", first.log());
 }

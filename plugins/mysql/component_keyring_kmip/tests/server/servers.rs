@@ -8,7 +8,7 @@ use strongroom_testkit::mysql::Server;
 use strongroom_testkit::need;
 
 use crate::rig::{
-    ROTATE, ROTATE_BINLOG, Rig, checksums, create_functions, encrypted_table, fill, keys, master_keys, rows,
+    ROTATE, ROTATE_BINLOG, Rig, checksums, create_functions, encrypted_table, fill, keys, master_keys,
 };
 
 fn copy(from: &Path, to: &Path, files: &[&str]) {
@@ -178,5 +178,5 @@ fn sixty_four_first_users_at_once_share_one_master_key() {
     assert_eq!(all.iter().filter(|key| key.starts_with("INNODBKey-")).count(), 1, "{all:?}");
     assert_eq!(all.len(), USERS as usize + 2);
     server.restart().expect("it starts again");
-    assert_eq!(rows(&mut server, "SELECT COUNT(*) FROM t.t63"), ["0"]);
+    assert_eq!(server.rows("SELECT COUNT(*) FROM t.t63"), ["0"]);
 }

@@ -1,0 +1,69 @@
+//! The variable keyring_okv_conf_dir: empty, wrong, and changed under a running server.
+
+use std::fs;
+use std::path::Path;
+
+use strongroom_testkit::mysql::Server;
+use strongroom_testkit::mysql::keys::{create_functions, keys};
+use strongroom_testkit::mysql::tables::encrypted_table;
+use strongroom_testkit::need;
+
+use crate::rig::{NO_MASTER_KEY, ROTATE, Rig};
+
+const VARIABLE: &str = "SELECT @@GLOBAL.keyring_okv_conf_dir";
+
+fn set(dir: &Path) -> String {
+    format!("SET GLOBAL keyring_okv_conf_dir = '{}'", dir.display())
+}
+
+#[test]
+fn without_a_directory_the_server_runs_with_the_documented_warning_until_it_is_given_one() {
+    let rig = Rig::new();
+    let endpoint = rig.vault.enrol("db1");
+    let mut server = need!(Server::start(rig.options_without_directory()));
+    create_functions(&mut server);
+    let log = server.log();
+    let warned = log.lines().any(|line| {
+        line.contains("[Warning]")
+            && line
+                .contains("For keyring_okv to be initialized, please point the keyring_okv_conf_dir variable")
+    });
+    assert!(warned, "{log}");
+    server.sql("CREATE DATABASE u");
+    assert_eq!(server.sql_error("CREATE TABLE u.a (a INT) ENCRYPTION='Y'").0, NO_MASTER_KEY);
+    server.sql_error(ROTATE);
+    assert_eq!(server.value("SELECT keyring_key_generate('k', 'AES', 16)"), "");
+
+    server.sql(&set(&endpoint));
+    assert_eq!(server.value(VARIABLE), endpoint.display().to_string());
+    encrypted_table(&mut server, "a");
+    assert_eq!(server.value("SELECT keyring_key_generate('k', 'AES', 16)"), "1");
+}
+
+#[test]
+fn a_directory_that_is_no_use_is_refused_and_the_old_one_stays_in_force() {
+    let rig = Rig::new();
+    let (first, second) = (rig.vault.enrol("first"), rig.vault.enrol("second"));
+    let mut server = need!(Server::start(rig.options(&first)));
+    create_functions(&mut server);
+    encrypted_table(&mut server, "a");
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let empty = folder.path().join("empty");
+    fs::create_dir(&empty).expect("a folder");
+    for wrong in [Path::new("/nonexistent"), &empty, Path::new("relative"), Path::new("")] {
+        server.sql_error(&set(wrong));
+        assert_eq!(server.value(VARIABLE), first.display().to_string(), "{}", wrong.display());
+        server.sql(ROTATE);
+    }
+    assert!(server.log().contains("/nonexistent"), "{}", server.log());
+
+    // Another endpoint has other keys: open tables go on, and nothing is made in the name of what is missing.
+    server.sql(&set(&second));
+    assert_eq!(server.value("SELECT COUNT(*) FROM t.a"), "1000");
+    assert_eq!(server.sql_error("CREATE TABLE t.b (a INT) ENCRYPTION='Y'").0, NO_MASTER_KEY);
+    assert_eq!(keys(&mut server), [""; 0]);
+    server.sql(&set(&first));
+    encrypted_table(&mut server, "b");
+    server.restart().expect("it starts again");
+    assert_eq!(server.value("SELECT COUNT(*) FROM t.b"), "1000");
+}

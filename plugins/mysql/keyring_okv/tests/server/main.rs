@@ -1,0 +1,6 @@
+//! The plugin in a real mysqld 9.7, with its keys in a real vault. MySQL deprecates keyring plugins and still loads them.
+
+mod conf_dir;
+mod encryption;
+mod outage;
+mod rig;

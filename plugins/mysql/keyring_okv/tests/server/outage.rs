@@ -1,0 +1,51 @@
+//! The vault is away, or only its standby is there; the server forks; root starts it.
+
+use std::fs;
+use std::time::{Duration, Instant};
+
+use strongroom_testkit::mysql::keys::create_functions;
+use strongroom_testkit::mysql::tables::encrypted_table;
+use strongroom_testkit::mysql::{Options, Server};
+use strongroom_testkit::need;
+
+use crate::rig::{NO_MASTER_KEY, ROTATE, Rig};
+
+#[test]
+fn without_the_vault_the_server_starts_and_works_again_when_it_is_back() {
+    let mut rig = Rig::new();
+    let endpoint = rig.vault.enrol("db1");
+    let mut server = need!(Server::start(rig.options(&endpoint)));
+    create_functions(&mut server);
+    encrypted_table(&mut server, "a");
+    rig.vault.kill9();
+    let start = Instant::now();
+    // What is in memory goes on.
+    encrypted_table(&mut server, "b");
+    server.sql_error(ROTATE);
+    assert_eq!(server.value("SELECT keyring_key_generate('k', 'AES', 16)"), "");
+    assert!(start.elapsed() < Duration::from_secs(20), "{:?}", start.elapsed());
+    assert!(server.log().contains("connection refused"), "{}", server.log());
+    server.restart().expect("it starts without its keys");
+    assert_eq!(server.sql_error("SELECT COUNT(*) FROM t.a").0, NO_MASTER_KEY);
+    rig.vault.restart();
+    assert_eq!(server.value("SELECT keyring_key_generate('k', 'AES', 16)"), "1");
+    server.restart().expect("it starts with its keys");
+    assert_eq!(server.value("SELECT COUNT(*) FROM t.b"), "1000");
+}
+
+#[test]
+fn the_standbys_of_okvclient_ora_take_over_also_in_the_background() {
+    let mut rig = Rig::new();
+    let endpoint = rig.vault.enrol("db1");
+    let standby = rig.vault.standby();
+    let servers = format!("SERVER=127.0.0.1:1\nSTANDBY_SERVER={},{}\n", rig.vault.kmip(), standby.kmip());
+    fs::write(endpoint.join("okvclient.ora"), servers).expect("written");
+    rig.vault.kill9();
+    let mut server = need!(Server::start(Options { daemonize: true, ..rig.options(&endpoint) }));
+    create_functions(&mut server);
+    encrypted_table(&mut server, "a");
+    server.sql(ROTATE);
+    server.restart().expect("it starts again");
+    assert_eq!(server.value("SELECT COUNT(*) FROM t.a"), "1000");
+    assert_eq!(server.value("SELECT keyring_key_generate('k', 'AES', 16)"), "1");
+}
