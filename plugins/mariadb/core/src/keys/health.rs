@@ -6,6 +6,9 @@ use std::time::{Duration, Instant};
 /// How often a fault that stays the same is logged again.
 const REPEAT: Duration = Duration::from_secs(10 * 60);
 
+/// Flaws that are kept at most between two answers about all keys.
+const FLAWS_MAX: usize = 100;
+
 /// What is known of the key server. Time is an argument.
 #[derive(Debug)]
 pub struct Health {
@@ -50,6 +53,16 @@ impl Health {
         let news = flaws.iter().filter(|flaw| !self.flaws.contains(flaw)).cloned().collect();
         self.flaws = flaws;
         news
+    }
+
+    /// A version that was asked for cannot be used. Whether that is news.
+    pub fn flaw(&mut self, flaw: &str) -> bool {
+        let is_news =
+            self.flaws.len() < FLAWS_MAX && !self.flaws.iter().any(|known| known.starts_with(flaw));
+        if is_news {
+            self.flaws.push(flaw.to_owned());
+        }
+        is_news
     }
 
     /// The key server answered a question about one key. That ends an outage; a refusal of all its keys stands until it gives
@@ -139,5 +152,7 @@ mod tests {
         assert!(health.flaws(vec![]).is_empty());
         assert_eq!(health.outcome(), "OK");
         assert_eq!(health.flaws(flaws(&["a"])), ["a"]);
+        assert!(!health.flaw("a") && health.flaw("b") && !health.flaw("b"));
+        assert_eq!(health.outcome(), "a; b");
     }
 }

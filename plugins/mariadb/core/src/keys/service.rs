@@ -103,7 +103,9 @@ impl KeyService {
                     Ok(cached) => cached,
                     Err(fault) => return Err(StartError::Cache(Box::new((error, fault)))),
                 };
-                health.fault(&error.to_string(), true, Instant::now());
+                let now = Instant::now();
+                health = Health::new(now.checked_sub(age).unwrap_or(now));
+                health.fault(&error.to_string(), true, now);
                 log.error(&KeyCache::alarm(age, &error.to_string()));
                 Offer { keys, flaws: Vec::new(), unusable: Vec::new() }
             }
@@ -248,9 +250,13 @@ impl KeyService {
                 let recovered = lock(&self.health).heard(Instant::now());
                 self.recovered(recovered);
             }
-            Err(LoadError::Unusable { name, fault }) => {
+            Err(error @ LoadError::Unusable { .. }) => {
                 absent.not_there(question, Instant::now());
-                self.log.warning(&format!("key {name:?} was asked for and cannot be used: {fault}"));
+                let flaw = error.to_string();
+                let is_news = lock(&self.health).flaw(&flaw);
+                if is_news {
+                    self.log.warning(&flaw);
+                }
             }
             Err(error) => {
                 absent.unreachable(Instant::now());
