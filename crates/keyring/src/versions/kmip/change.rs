@@ -1,0 +1,156 @@
+//! Making keys and versions.
+
+use std::fmt;
+
+use strongroom_kmip::attribute::{Attribute, Attributes, Name};
+use strongroom_kmip::types::{CryptographicAlgorithm, UsageMask};
+
+use super::super::{KeyFault, KeyId, KeyVersion, LoadError, Refused};
+use super::KmipVersions;
+use crate::backend::{activated, dispose};
+
+/// Why no key or version was made.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum ChangeError {
+    /// The keys that there are could not be looked at.
+    Load(LoadError),
+    /// The key exists already; rotate it instead.
+    Exists(KeyId),
+    /// There is no such key; add it first.
+    NoSuchKey(KeyId),
+    /// There are no version numbers left.
+    VersionsExhausted(KeyId),
+    /// AES has no keys of this many bits.
+    Bits(u32),
+    /// Somebody else made the same version at the same moment; nothing was made here.
+    Overtaken(KeyId, KeyVersion),
+    /// A step of 0 makes no new version.
+    ZeroStep,
+}
+
+/// The step between versions. With MariaDB's default `innodb_encryption_rotate_key_age` of 1, pages are re-encrypted in the background
+/// only once they are two versions behind.
+pub const DEFAULT_STEP: u32 = 2;
+
+impl KmipVersions {
+    /// Makes the first version of a key, of 128, 192 or 256 bits.
+    ///
+    /// # Errors
+    /// [`ChangeError::Exists`] when there is any version of it; nothing is changed then.
+    pub fn add(&self, id: KeyId, bits: u32) -> Result<KeyVersion, ChangeError> {
+        if !matches!(bits, 128 | 192 | 256) {
+            return Err(ChangeError::Bits(bits));
+        }
+        if !self.find(id)?.is_empty() {
+            return Err(ChangeError::Exists(id));
+        }
+        self.make(id, KeyVersion::FIRST, bits)
+    }
+
+    /// Makes the version that is `step` above the latest one, of the same length. See [`DEFAULT_STEP`].
+    ///
+    /// # Errors
+    /// [`ChangeError::NoSuchKey`] when there is no version of it; nothing is changed then.
+    pub fn rotate(&self, id: KeyId, step: u32) -> Result<KeyVersion, ChangeError> {
+        if step == 0 {
+            return Err(ChangeError::ZeroStep);
+        }
+        let found = self.find(id)?;
+        let Some(latest) = found.last() else { return Err(ChangeError::NoSuchKey(id)) };
+        let version = latest.version.later(step).ok_or(ChangeError::VersionsExhausted(id))?;
+        let bits = match latest.bits {
+            Some(bits) => bits,
+            None => {
+                let key = self.fetch_one(latest)?.ok_or(ChangeError::NoSuchKey(id))?;
+                u32::try_from(key.material.len() * 8).unwrap_or(256)
+            }
+        };
+        self.make(id, version, bits)
+    }
+
+    /// Makes one version. As not every server keeps names unique, the name is looked up again afterwards: a version that turns out to
+    /// have company was made at the same time as another one, and is taken back before anybody could use it.
+    fn make(&self, id: KeyId, version: KeyVersion, bits: u32) -> Result<KeyVersion, ChangeError> {
+        let mut identity = Attributes::new();
+        identity.push(Attribute::CryptographicAlgorithm(CryptographicAlgorithm::AES));
+        identity.push(Attribute::CryptographicLength(bits));
+        identity.push(Attribute::CryptographicUsageMask(UsageMask::Encrypt | UsageMask::Decrypt));
+        identity.push(Attribute::Name(Name::text(self.name(id, version))));
+        identity.push(Attribute::ObjectGroup(self.group(id)));
+        match activated(&self.session, identity, |attributes| self.session.create(attributes)) {
+            Ok(made) => {
+                // Where nobody can be asked any more, the version is made all the same, and a twin would show when it is fetched.
+                if self.others(id, version, &made).unwrap_or(false) {
+                    dispose(&self.session, &made).map_err(LoadError::from)?;
+                    return Err(ChangeError::Overtaken(id, version));
+                }
+            }
+            Err(error @ strongroom_client::Error::OutcomeUnknown { .. }) => {
+                // There was no such version before, so one that is there now is the one that was asked for. Where none is, it may still
+                // be on its way.
+                match self.named(id, version) {
+                    Ok(found) if found.len() == 1 => {}
+                    _ => return Err(LoadError::from(error).into()),
+                }
+            }
+            Err(error @ strongroom_client::Error::Refused { .. }) => {
+                return match self.named(id, version) {
+                    Ok(found) if !found.is_empty() => Err(ChangeError::Overtaken(id, version)),
+                    _ => Err(LoadError::from(error).into()),
+                };
+            }
+            Err(error) => return Err(LoadError::from(error).into()),
+        }
+        self.believe(id, Some(version))?;
+        Ok(version)
+    }
+
+    fn others(&self, id: KeyId, version: KeyVersion, made: &str) -> Result<bool, LoadError> {
+        match self.named(id, version) {
+            Ok(found) => Ok(found.iter().any(|key| key.identifier != made)),
+            Err(LoadError::Unusable { fault: KeyFault::Ambiguous, .. }) => Ok(true),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+impl From<LoadError> for ChangeError {
+    fn from(error: LoadError) -> Self {
+        Self::Load(error)
+    }
+}
+
+impl From<Refused> for ChangeError {
+    fn from(refused: Refused) -> Self {
+        Self::Load(refused.into())
+    }
+}
+
+impl fmt::Display for ChangeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Load(error) => error.fmt(f),
+            Self::Exists(id) => write!(f, "key {id} exists already; rotate it to make a new version"),
+            Self::NoSuchKey(id) => write!(f, "there is no key {id}; add it first"),
+            Self::VersionsExhausted(id) => write!(f, "key {id} has no version numbers left"),
+            Self::Bits(bits) => write!(f, "AES has no keys of {bits} bits; 128, 192 and 256 are possible"),
+            Self::Overtaken(id, version) => {
+                write!(
+                    f,
+                    "version {version} of key {id} was made by somebody else at the same moment; look again"
+                )
+            }
+            Self::ZeroStep => f.write_str("a step of 0 makes no new version"),
+        }
+    }
+}
+
+impl std::error::Error for ChangeError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Load(error) => Some(error),
+            _ => None,
+        }
+    }
+}
