@@ -11,6 +11,7 @@ mod mariadb_rotate;
 mod mysql_server;
 mod quickstart;
 mod revocation;
+mod tablespace;
 mod tablespace_mysql;
 mod usage;
 
