@@ -111,6 +111,8 @@ fn servers_take_what_is_made_added_and_rotated() {
     for holder in ["the redo log", " binary logs", " Aria tables", "backups"] {
         assert!(shown.contains(holder) && !shown.contains("waits"), "{holder}: {shown}");
     }
+    let other = Ran::of(&mut strongroom(args!["mysql", "status", "--socket", server.socket()])).failed(1);
+    assert!(other.contains("mariadb status"), "{other}");
     let stranger = status(&server, &["--user", "nobody-known"]).failed(4);
     assert!(stranger.contains("Access denied") && stranger.contains("--password-fd"), "{stranger}");
 

@@ -183,6 +183,11 @@ fn unquoted(value: &str) -> &str {
     within('"').or_else(|| within('\'')).unwrap_or(value)
 }
 
+/// The folder that a process takes for `/`, where that is another one than ours.
+pub(super) fn other_root(process: i32) -> Option<PathBuf> {
+    fs::read_link(format!("/proc/{process}/root")).ok().filter(|root| root != Path::new("/"))
+}
+
 /// Where a running server finds its program: by its command line, because it may have been started by a loader.
 ///
 /// The manifest lies beside the program, and the server follows symbolic links to it.
@@ -190,7 +195,11 @@ pub(super) fn program(process: i32) -> Option<PathBuf> {
     let folder = PathBuf::from(format!("/proc/{process}"));
     let is_server =
         |path: &Path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("mysqld"));
-    let exe = fs::read_link(folder.join("exe")).ok();
+    let exe = fs::read_link(folder.join("exe")).ok().map(|exe| {
+        // A program that was upgraded under its running server.
+        let text = exe.to_string_lossy();
+        text.strip_suffix(" (deleted)").map_or_else(|| exe.clone(), PathBuf::from)
+    });
     if let Some(exe) = exe.filter(|exe| is_server(exe)) {
         return Some(exe);
     }

@@ -30,6 +30,8 @@ pub(crate) enum Fault {
     OptionFile(PathBuf),
     /// Nobody says where something of the server is. Holds the flag.
     Where(&'static str),
+    /// The server runs in another root folder, so that its paths mean nothing here.
+    OtherRoot(PathBuf),
     /// The data directory is not one yet.
     NotInitialised(PathBuf),
     /// The library is not where it was looked for.
@@ -121,6 +123,11 @@ impl fmt::Display for Fault {
                 f,
                 "nobody says where this server's {flag} is; start the server and name its --socket, or give --mysqld, \
                  --datadir and --plugin-dir"
+            ),
+            Self::OtherRoot(path) => write!(
+                f,
+                "the server runs in {}, so that its paths mean something else here; run the command in there",
+                path.display()
             ),
             Self::NotInitialised(path) => write!(
                 f,

@@ -16,8 +16,9 @@ use crate::args::{MysqlInstallArgs, MysqlPlugin};
 use crate::error::Error;
 use crate::output::{Output, WIDTH, wrap};
 
-/// A library is read by the server and written by nobody but its owner.
-const LIBRARY_MODE: u32 = 0o755;
+/// A library is root's, or else nobody can write to it.
+const ROOTS_LIBRARY_MODE: u32 = 0o755;
+const OWN_LIBRARY_MODE: u32 = 0o555;
 /// What everybody may read.
 const OPEN_MODE: u32 = 0o644;
 /// What the server alone may read, and not write: it warns of a manifest that it could write to.
@@ -97,7 +98,8 @@ impl Install<'_> {
         }
         let to = self.site.plugin_dir.join(file);
         let owner = self.roots();
-        self.plan.copy(to.clone(), from, LIBRARY_MODE, owner)?;
+        let mode = if self.is_root { ROOTS_LIBRARY_MODE } else { OWN_LIBRARY_MODE };
+        self.plan.copy(to.clone(), from, mode, owner)?;
         Ok(to)
     }
 

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use super::account::{Account, program};
+use super::account::{Account, other_root, program};
 use super::{COMPONENT, Fault};
 use crate::args::MysqlSiteArgs;
 use crate::error::Error;
@@ -48,6 +48,10 @@ impl Site {
     }
 
     fn with(args: &MysqlSiteArgs, mut account: Option<Account>) -> Result<Self, Error> {
+        let process = account.as_ref().and_then(|account| account.process);
+        if let Some(root) = process.and_then(other_root) {
+            return Err(Fault::OtherRoot(root).into());
+        }
         let mut ask = |told: &Option<PathBuf>, variable: &str, flag| match (told, &mut account) {
             (Some(path), _) => Ok(path.clone()),
             (None, Some(account)) => {
