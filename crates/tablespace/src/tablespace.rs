@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::codec::{Options, PageCodec};
 use crate::keys::MasterKeySource;
-use crate::mariadb;
+use crate::mariadb::{self, CryptDataFault};
 use crate::mysql::{self, InformationFault, UnlockError};
 use crate::page::header::{self, FSP_FLAGS, FSP_SIZE, FSP_SPACE_ID, NEXT, NUMBER, PREVIOUS, SPACE_ID};
 use crate::page::{Algorithm, Fault, Geometry, PageType, Policy, checksum, is_zero};
@@ -77,6 +77,8 @@ pub enum Encryption {
     None,
     /// MySQL's tablespace key.
     MySql(mysql::Encryption),
+    /// MariaDB's crypt data, of a tablespace whose pages may be encrypted.
+    MariaDb(Result<mariadb::CryptData, CryptDataFault>),
 }
 
 impl Tablespace {
@@ -99,10 +101,56 @@ impl Tablespace {
         if header::page_type(bytes) != PageType::SPACE_HEADER {
             return Err(DetectError::Type { found: header::page_type(bytes) });
         }
-        if mariadb::is_full_crc32(bytes) {
-            return Err(DetectError::Flags { flags: header::u32_at(bytes, FSP_FLAGS) });
+        match Self::mariadb(bytes)? {
+            Some(space) => Ok(space),
+            None => Self::mysql(bytes),
         }
-        Self::mysql(bytes)
+    }
+
+    /// Nothing where MySQL may have written the file.
+    fn mariadb(bytes: &[u8]) -> Result<Option<Self>, DetectError> {
+        let flags = header::u32_at(bytes, FSP_FLAGS);
+        let only_mariadb_s = mariadb::flags::are_mariadb_s(flags);
+        let Some(format) = mariadb::Format::parse(flags) else {
+            return if only_mariadb_s { Err(DetectError::Flags { flags }) } else { Ok(None) };
+        };
+        let crypt_data = mariadb::head::crypt_data(format, bytes);
+        let evidence = match &crypt_data {
+            _ if format.is_full_crc32() => Evidence::FullCrc32,
+            Ok(Some(_)) | Err(_) => Evidence::CryptData,
+            Ok(None) if only_mariadb_s => Evidence::MariaDbFlags,
+            Ok(None) => return Ok(None),
+        };
+        let head =
+            bytes.get(..format.geometry.physical()).ok_or(DetectError::Short { bytes: bytes.len() })?;
+        // Page 0 has the number twice, and every checksum covers the second one.
+        let (first, second) = (header::u32_at(head, SPACE_ID), header::u32_at(head, FSP_SPACE_ID));
+        let (space_id, verdict) = match mariadb::head::verify(format, head) {
+            Ok(_) if first != second => (second, Err(Fault::SpaceId { found: first, expected: second })),
+            Ok(algorithm) => (second, Ok(algorithm)),
+            Err(fault) => (first, Err(fault)),
+        };
+        Ok(Some(Self {
+            family: Family::MariaDb,
+            evidence,
+            geometry: format.geometry,
+            space_id,
+            flags,
+            pages: header::u32_at(head, FSP_SIZE),
+            head: verdict,
+            encryption: match crypt_data {
+                Ok(Some(data)) if data.encrypted => Encryption::MariaDb(Ok(data)),
+                Ok(_) => Encryption::None,
+                Err(fault) => Encryption::MariaDb(Err(fault)),
+            },
+        }))
+    }
+
+    /// The page sizes and layout, if MariaDB may have written the file: both families write some files in the same way.
+    #[must_use]
+    pub fn mariadb_format(&self) -> Option<mariadb::Format> {
+        let shared = self.family == Family::MySql && self.evidence == Evidence::Neither;
+        (self.family == Family::MariaDb || shared).then(|| mariadb::Format::parse(self.flags)).flatten()
     }
 
     fn mysql(bytes: &[u8]) -> Result<Self, DetectError> {
@@ -153,10 +201,32 @@ impl Tablespace {
         options: Options,
     ) -> Result<Box<dyn PageCodec>, OpenError> {
         let key = match &self.encryption {
-            Encryption::None => None,
+            _ if self.family == Family::MariaDb => return self.open_mariadb(keys, options),
             Encryption::MySql(encryption) => Some(self.unlock(encryption, keys.as_ref())?),
+            Encryption::None | Encryption::MariaDb(_) => None,
         };
         Ok(Box::new(mysql::Codec::new(self.geometry, self.space_id, key.as_ref(), options)))
+    }
+
+    fn open_mariadb(
+        &self,
+        keys: &Arc<dyn MasterKeySource>,
+        options: Options,
+    ) -> Result<Box<dyn PageCodec>, OpenError> {
+        let data = match &self.encryption {
+            Encryption::MariaDb(Ok(data)) => Some((data, keys)),
+            Encryption::MariaDb(Err(fault)) => {
+                return Err(match &self.head {
+                    Err(damage) => OpenError::Damaged(damage.clone()),
+                    Ok(_) => OpenError::CryptData(*fault),
+                });
+            }
+            Encryption::None | Encryption::MySql(_) => None,
+        };
+        let Some(format) = self.mariadb_format() else {
+            unreachable!("a file is MariaDB's because its flags are");
+        };
+        Ok(Box::new(mariadb::Codec::new(format, self.space_id, data, options)))
     }
 
     fn unlock(
@@ -218,6 +288,8 @@ pub enum OpenError {
     Information(InformationFault),
     /// The tablespace key cannot be had.
     Unlock(UnlockError),
+    /// MariaDB's crypt data is not what a server writes, although page 0 is not damaged.
+    CryptData(CryptDataFault),
 }
 
 impl fmt::Display for DetectError {
@@ -244,6 +316,7 @@ impl fmt::Display for OpenError {
             Self::Damaged(fault) => write!(f, "page 0 is damaged: {fault}"),
             Self::Information(fault) => fault.fmt(f),
             Self::Unlock(error) => error.fmt(f),
+            Self::CryptData(fault) => fault.fmt(f),
         }
     }
 }
@@ -252,7 +325,7 @@ impl Error for OpenError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::Unlock(error) => Some(error),
-            Self::Damaged(_) | Self::Information(_) => None,
+            Self::Damaged(_) | Self::Information(_) | Self::CryptData(_) => None,
         }
     }
 }

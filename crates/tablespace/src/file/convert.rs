@@ -90,6 +90,7 @@ pub fn decrypt(
         Encryption::MySql(_) if target.place == Place::Taken => {
             return Err(FileFault::Refused(Refusal::InPlace));
         }
+        Encryption::MariaDb(_) => return super::mariadb::decrypt(disk, source, keys, target, run),
         Encryption::MySql(_) => {}
     }
     let codec = source.codec(keys)?;
@@ -172,6 +173,7 @@ fn information(source: &Source) -> Result<&Information, FileFault> {
         Encryption::MySql(mysql::Encryption { information, .. }) => {
             information.as_ref().map_err(|fault| FileFault::Information(*fault))
         }
+        Encryption::MariaDb(_) => Err(FileFault::Refused(Refusal::MariaDb)),
     }
 }
 
@@ -242,12 +244,12 @@ fn keyed(
     (page_0, codec)
 }
 
-fn refuse_system(source: &Source) -> Result<(), FileFault> {
+pub(super) fn refuse_system(source: &Source) -> Result<(), FileFault> {
     let alone = source.space.space_id != 0 && !matches!(source.kind, FileKind::System | FileKind::Undo);
     if alone { Ok(()) } else { Err(FileFault::Refused(Refusal::System)) }
 }
 
-fn replace_head(first: u32, pages: &mut [u8], page_0: &[u8]) {
+pub(super) fn replace_head(first: u32, pages: &mut [u8], page_0: &[u8]) {
     if first == 0
         && let Some(place) = pages.get_mut(..page_0.len())
     {
@@ -256,7 +258,7 @@ fn replace_head(first: u32, pages: &mut [u8], page_0: &[u8]) {
 }
 
 /// Sends a file through `work` into a draft, and publishes that with the mode, owner and times of the source.
-fn send(
+pub(super) fn send(
     disk: &dyn Disk,
     source: &Source,
     target: Target<'_>,

@@ -7,12 +7,14 @@
 //! | [`count`] | its pages, by what they are |
 //! | [`verify`] | decrypts and checks every page |
 //! | [`convert`] | writes another file from it |
+//! | [`mariadb`] | the same for MariaDB's files |
 //! | [`transfer`] | transfer files of MySQL |
 //! | [`logs`] | redo and binary logs, decrypted |
 
 pub mod convert;
 pub mod count;
 pub mod logs;
+pub mod mariadb;
 pub mod source;
 pub mod transfer;
 pub mod verify;
@@ -22,6 +24,7 @@ use std::io;
 
 use crate::codec::CodecError;
 use crate::keys::KeySourceError;
+use crate::mariadb::CryptDataFault;
 use crate::mysql::binlog::{BinlogError, BinlogFault};
 use crate::mysql::redo::RedoFault;
 use crate::mysql::transfer::TransferFault;
@@ -49,6 +52,8 @@ pub enum FileFault {
     Unlock(UnlockError),
     /// Its encryption information makes no sense.
     Information(InformationFault),
+    /// Its crypt data makes no sense (MariaDB).
+    CryptData(CryptDataFault),
     /// Page 0 is damaged.
     Head(Fault),
     /// These pages are bad. Nothing was written.
@@ -119,6 +124,7 @@ impl fmt::Display for FileFault {
             Self::Open(error) => error.fmt(f),
             Self::Unlock(error) => error.fmt(f),
             Self::Information(fault) => fault.fmt(f),
+            Self::CryptData(fault) => fault.fmt(f),
             Self::Head(fault) => write!(f, "page 0 is damaged: {fault}"),
             Self::Pages(faults) => match faults.as_slice() {
                 [] => f.write_str("pages are damaged"),

@@ -37,6 +37,7 @@ pub fn export(
             information.as_ref().map_err(|fault| FileFault::Information(*fault))?
         }
         Encryption::None => return Err(FileFault::Refused(Refusal::Plain)),
+        Encryption::MariaDb(_) => return Err(FileFault::Refused(Refusal::MariaDb)),
     };
     let key = information.unlock(keys).map_err(FileFault::Unlock)?;
     let transfer_key = KeyMaterial::try_fill(KEY_BYTES, random)?;

@@ -1,11 +1,25 @@
-//! What MariaDB writes.
+//! What MariaDB writes since 10.1: tablespaces, with encryption and page compression of its own.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`flags`] | what the flags of a tablespace say about sizes and layout |
+//! | [`crypt_data`] | what page 0 says about encryption |
+//! | [`head`] | page 0, and changing that |
+//! | [`codec`] | pages, encrypted and decrypted |
+//! | [`compression`] | page compression |
+//! | `full_crc32` | the layout of pages since 10.5 |
+//! | `older` | the layout before, and that of `ROW_FORMAT=COMPRESSED` |
+//! | `key` | the key of a tablespace for each key version |
 
-use crate::page::header::{self, FSP_FLAGS};
+pub mod codec;
+pub mod compression;
+pub mod crypt_data;
+pub mod flags;
+mod full_crc32;
+pub mod head;
+mod key;
+mod older;
 
-/// Flag of tablespaces with the `full_crc32` layout (`FSP_FLAGS_FCRC32_MASK_MARKER`), which MySQL cannot have set.
-const FULL_CRC32: u32 = 1 << 4;
-
-/// Whether MySQL cannot have written this page 0, because its flags are those of MariaDB's `full_crc32`.
-pub(crate) fn is_full_crc32(head: &[u8]) -> bool {
-    header::u32_at(head, FSP_FLAGS) & FULL_CRC32 != 0
-}
+pub use codec::{Codec, Mode};
+pub use crypt_data::{CryptData, CryptDataFault, TableOption};
+pub use flags::{Format, Layout};

@@ -107,6 +107,11 @@ fn verify_trailer(page: &[u8], computed: u32) -> Result<(), Fault> {
     if stored == computed { Ok(()) } else { Err(Fault::TrailerChecksum { stored, computed }) }
 }
 
+/// What an algorithm gives for the checksum in the header of a page.
+pub(crate) fn first(geometry: Geometry, page: &[u8], algorithm: Algorithm) -> u32 {
+    compute(geometry, page, algorithm).0
+}
+
 /// Writes a page's checksums anew. The log sequence number in the trailer is left as it is.
 pub fn write(geometry: Geometry, page: &mut [u8], algorithm: Algorithm) {
     let (first, _) = compute(geometry, page, algorithm);

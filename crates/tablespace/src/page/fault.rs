@@ -79,6 +79,13 @@ pub enum Fault {
         /// Version of the key.
         version: u32,
     },
+    /// The page is as it was written, and this version of the key does not decrypt it (MariaDB).
+    WrongKey {
+        /// Id of the key.
+        key_id: u32,
+        /// Version of the key.
+        version: u32,
+    },
 }
 
 /// What is wrong with a page-compressed page.
@@ -136,6 +143,10 @@ impl fmt::Display for Fault {
             Self::KeyAbsent { key_id, version } => {
                 write!(f, "the keyring has no version {version} of key {key_id}")
             }
+            Self::WrongKey { key_id, version } => write!(
+                f,
+                "version {version} of key {key_id} in the keyring is not the one that the page was encrypted with"
+            ),
         }
     }
 }

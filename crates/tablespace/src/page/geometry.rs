@@ -73,7 +73,7 @@ impl Geometry {
     }
 
     /// Where the encryption information begins on page 0, in bytes: behind the extent descriptors
-    /// (`fsp_header_get_encryption_offset`, the same in MySQL and MariaDB).
+    /// (`fsp_header_get_encryption_offset`). MariaDB's stands a page header further.
     #[must_use]
     pub fn encryption_offset(self) -> usize {
         let extent = self.extent_pages();

@@ -11,6 +11,8 @@ impl PageType {
     pub const ALLOCATED: Self = Self(0);
     /// Page 0 of a tablespace.
     pub const SPACE_HEADER: Self = Self(8);
+    /// A page of extent descriptors, as page 0 is one.
+    pub const EXTENT_DESCRIPTORS: Self = Self(9);
     /// Page-compressed, by MySQL's transparent page compression.
     pub const COMPRESSED: Self = Self(14);
     /// Encrypted, by MySQL.
@@ -71,6 +73,8 @@ impl PageType {
             17853 => "SDI index",
             17854 => "spatial index",
             17855 => "index",
+            34354 => "page-compressed, by MariaDB",
+            37401 => "page-compressed and encrypted, by MariaDB",
             _ => return None,
         })
     }

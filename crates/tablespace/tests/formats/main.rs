@@ -5,6 +5,7 @@ mod damage;
 mod interrupted;
 mod keyring_file;
 mod live;
+mod mariadb;
 mod page_sizes;
 mod samples;
 mod writer;
