@@ -172,3 +172,90 @@ fn deflate(body: &[u8]) -> Option<Vec<u8>> {
     encoder.write_all(body).ok()?;
     encoder.finish().ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn page(bytes: usize, filled: usize) -> Vec<u8> {
+        let mut page = vec![0; bytes];
+        for (at, byte) in page[HEADER_BYTES..HEADER_BYTES + filled].iter_mut().enumerate() {
+            *byte = (at * at / 7) as u8;
+        }
+        header::put(&mut page, TYPE, &PageType::INDEX.0.to_be_bytes());
+        page
+    }
+
+    #[test]
+    fn what_is_compressed_is_expanded_to_the_same_page() {
+        for algorithm in [Algorithm::Zlib, Algorithm::Lz4] {
+            for bytes in [8192, 16384, 32768, 65536] {
+                for filled in [0, 1, 40, 3000, 8000] {
+                    let plain = page(bytes, filled);
+                    let mut packed = plain.clone();
+                    assert!(compress(&mut packed, algorithm));
+                    let (found, used) = describe(&packed).expect("a header");
+                    assert_eq!(found, algorithm);
+                    assert!(is_zero(&packed[used..]));
+                    assert_eq!(encrypted_len(&packed), Ok(used.max(70)));
+                    expand(&mut packed).expect("it was compressed");
+                    assert!(packed == plain, "{algorithm:?} {bytes} {filled}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_page_that_does_not_shrink_stays_as_it_is() {
+        let mut state = 1_u64;
+        let mut random = page(16384, 0);
+        random[HEADER_BYTES..].fill_with(|| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            (state >> 56) as u8
+        });
+        for algorithm in [Algorithm::Zlib, Algorithm::Lz4] {
+            let mut page = random.clone();
+            assert!(!compress(&mut page, algorithm));
+            assert!(page == random);
+        }
+    }
+
+    /// Version 1 was encrypted up to a block of a file system that may have had blocks of any size.
+    #[test]
+    fn the_end_of_an_encrypted_page_of_version_1_is_seen_in_the_file() {
+        for block in [512, 1024, 2048, 4096, 8192, 16384] {
+            let mut packed = page(16384, 900);
+            assert!(compress(&mut packed, Algorithm::Zlib));
+            packed[VERSION] = 1;
+            let (_, used) = describe(&packed).expect("a header");
+            let end = used.next_multiple_of(block);
+            header::put(&mut packed, TYPE, &PageType::COMPRESSED_AND_ENCRYPTED.0.to_be_bytes());
+            packed[HEADER_BYTES..end].fill(0xE7);
+            assert_eq!(encrypted_len(&packed), Ok(end), "{block}");
+        }
+        let mut packed = page(16384, 900);
+        assert!(compress(&mut packed, Algorithm::Zlib));
+        packed[VERSION] = 1;
+        let (_, used) = describe(&packed).expect("a header");
+        assert_eq!(encrypted_len(&packed), Ok(used.next_multiple_of(4096)));
+    }
+
+    #[test]
+    fn headers_that_no_server_writes_are_named() {
+        let mut good = page(16384, 900);
+        assert!(compress(&mut good, Algorithm::Lz4));
+        let changed = |at: usize, bytes: &[u8]| {
+            let mut page = good.clone();
+            header::put(&mut page, at, bytes);
+            expand(&mut page).expect_err("it was changed")
+        };
+        assert_eq!(changed(VERSION, &[3]), CompressionFault::Version(3));
+        assert_eq!(changed(ALGORITHM, &[9]), CompressionFault::Algorithm(9));
+        assert_eq!(changed(EXPANDED_BYTES, &[0, 9]), CompressionFault::ExpandedBytes(9));
+        assert_eq!(changed(COMPRESSED_BYTES, &[0, 0]), CompressionFault::CompressedBytes(0));
+        assert_eq!(changed(COMPRESSED_BYTES, &[0xFF, 0xFF]), CompressionFault::CompressedBytes(0xFFFF));
+        assert_eq!(changed(COMPRESSED_BYTES, &[0, 9]), CompressionFault::PaddingNotZero);
+        assert_eq!(changed(COMPRESSED_BYTES, &[0x3F, 0]), CompressionFault::Damaged);
+        assert_eq!(changed(16383, &[1]), CompressionFault::PaddingNotZero);
+    }
+}

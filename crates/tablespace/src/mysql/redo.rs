@@ -340,3 +340,73 @@ impl fmt::Display for RedoFault {
 }
 
 impl Error for RedoFault {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn block(number: u32) -> [u8; BLOCK_BYTES] {
+        let mut block: [u8; BLOCK_BYTES] = std::array::from_fn(|at| (at * 3) as u8);
+        header::put(&mut block, 0, &(number | WRITE_BEGAN).to_be_bytes());
+        header::put(&mut block, USED, &100_u16.to_be_bytes());
+        header::put(&mut block, FIRST_GROUP, &12_u16.to_be_bytes());
+        header::put(&mut block, EPOCH, &5_u32.to_be_bytes());
+        block
+    }
+
+    /// MySQL 5.7 can use three checksums; each is accepted, and none of a changed block but for that which says there is none.
+    #[test]
+    fn a_block_may_have_any_checksum_that_5_7_makes() {
+        let parsed = LogBlock { number: 7, used: 100, first_group: 12, epoch: 5 };
+        for (sum, guards) in [
+            (crc32c::crc32c as fn(&[u8]) -> u32, true),
+            (|_| NO_CHECKSUM, false),
+            // The older kind, added up in 64 bits.
+            (
+                |bytes| {
+                    let shifts = (0..25_u64).cycle();
+                    let add = |sum: u64, (byte, shift): (&u8, u64)| {
+                        (sum & 0x7FFF_FFFF) + u64::from(*byte) + (u64::from(*byte) << shift)
+                    };
+                    bytes.iter().zip(shifts).fold(1, add) as u32
+                },
+                true,
+            ),
+        ] {
+            let mut block = block(7);
+            let sum = sum(&block[..BLOCK_CHECKSUM]);
+            header::put(&mut block, BLOCK_CHECKSUM, &sum.to_be_bytes());
+            assert_eq!(LogBlock::parse(&block), Ok(Some(parsed)));
+            block[300] ^= 1;
+            assert_eq!(LogBlock::parse(&block).is_err(), guards);
+        }
+    }
+
+    #[test]
+    fn a_log_of_another_server_is_told_by_its_format() {
+        for format in [0, 7, 103, 0x5068_7973, 0x8000_0001] {
+            let mut head = [0; HEADER_BYTES];
+            header::put(&mut head, 0, &u32::to_be_bytes(format));
+            assert_eq!(RedoHeader::parse(&head), Err(RedoFault::Format { found: format }));
+        }
+        assert_eq!(RedoHeader::parse(&[0; 100]), Err(RedoFault::Short { bytes: 100 }));
+    }
+
+    /// MySQL 5.7 has no encryption information; what stands there is not read.
+    #[test]
+    fn a_header_of_5_7_is_read() {
+        let mut head = [0; HEADER_BYTES];
+        header::put(&mut head, 0, &1_u32.to_be_bytes());
+        header::put(&mut head, START_LSN, &8192_u64.to_be_bytes());
+        header::put(&mut head, 16, b"MySQL 5.7.44");
+        header::put(&mut head, INFORMATION_OFFSET, b"anything");
+        let sum = crc32c::crc32c(&head[..BLOCK_CHECKSUM]);
+        header::put(&mut head, BLOCK_CHECKSUM, &sum.to_be_bytes());
+        let header = RedoHeader::parse(&head).expect("a header");
+        assert_eq!((header.format, header.start_lsn, header.flags), (1, 8192, 0));
+        assert_eq!((header.creator.as_str(), header.checkpoint()), ("MySQL 5.7.44", None));
+        assert_eq!(header.information, Ok(None));
+        head[20] ^= 1;
+        assert!(matches!(RedoHeader::parse(&head), Err(RedoFault::Checksum { block: 0, .. })));
+    }
+}

@@ -207,8 +207,14 @@ fn read_all(bytes: &[u8]) {
     assert!(doublewrite::copies(bytes, 4096).count() <= bytes.len() / 4096);
 }
 
+/// Few, unless the environment asks for a number.
+fn cases() -> u32 {
+    std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(48)
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: ProptestConfig::default().cases.min(64), ..ProptestConfig::default() })]
+    // Each case builds and reads a whole file.
+    #![proptest_config(ProptestConfig::with_cases(cases()))]
 
     /// A file with any few bytes changed, cut anywhere.
     #[test]
