@@ -199,6 +199,17 @@ fn a_vault_that_is_away_fails_the_rotation_with_the_servers_own_words_and_the_ch
     server.configure(COMPONENT, r#"{"kmip_configuration_dir": "/etc"}"#);
     let misspelt = with("check", &[]);
     assert!(misspelt.stdout.contains("kmip_configuration_dir"), "{misspelt:?}");
+    // Percona's dialect leads to the same vault.
+    let port = vault.kmip().port();
+    let file = |name: &str| conf.join("ssl").join(name).display().to_string();
+    let percona = serde_json::json!({
+        "server_addr": "127.0.0.1", "server_port": port.to_string(), "client_ca": file("cert.pem"), "client_key": file("key.pem"),
+        "server_ca": file("CA.pem"), "object_group": "",
+    });
+    server.configure(COMPONENT, &percona.to_string());
+    let checked = with("check", &[]).ok();
+    assert!(checked.contains("Percona's dialect") && checked.contains("accepts this endpoint"), "{checked}");
+
     fs::write(server.manifest(), r#"{"components": "file://component_keyring_file"}"#).unwrap();
     let other = with("install", &args!["--conf", &conf, "--library", &library]).failed(1);
     assert!(other.contains("component_keyring_file") && other.contains("migrate"), "{other}");

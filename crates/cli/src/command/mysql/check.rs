@@ -153,7 +153,7 @@ fn text(finding: &Finding) -> String {
 }
 
 fn check_component(site: &Site, apparmor: &Path, findings: &mut Findings) {
-    findings.file(site, &site.plugin_dir.join(format!("{COMPONENT}.so")));
+    findings.file(site, &site.library(COMPONENT));
     check_manifest(site, findings);
     let global = site.global_configuration();
     if !findings.file(site, &global) {
@@ -227,7 +227,7 @@ fn check_manifest(site: &Site, findings: &mut Findings) {
 }
 
 fn check_plugin(site: &Site, dir: &str, findings: &mut Findings) {
-    findings.file(site, &site.plugin_dir.join(format!("{PLUGIN}.so")));
+    findings.file(site, &site.library(PLUGIN));
     if dir.is_empty() {
         return findings.bad(
             format!("{PLUGIN}_conf_dir is empty, so that the server has no keyring"),
@@ -282,7 +282,7 @@ fn check_vault(vault: &Vault, findings: &mut Findings) {
 
 fn check_apparmor(site: &Site, folder: &Path, endpoint: &Path, findings: &mut Findings) {
     let Some(profile) = apparmor::profile(folder, site) else { return };
-    let rules = apparmor::rules(site, &site.plugin_dir.join(format!("{COMPONENT}.so")), endpoint);
+    let rules = apparmor::rules(site, &site.library(COMPONENT), endpoint);
     let text = fs::read_to_string(&profile.local).unwrap_or_default();
     if apparmor::has_rules(&text, &rules) {
         findings.good(format!("{} lets the server read its keyring's files", profile.local.display()));

@@ -1,5 +1,5 @@
-//! `strongroom mysql install`: library, configuration and manifest, in this order, because the manifest is what makes the server load
-//! the rest.
+//! `strongroom mysql install`: whatever the server needs, and the manifest or option file last, because that is what makes it load the
+//! rest.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -35,12 +35,12 @@ pub(super) fn run(args: &MysqlInstallArgs, output: Output) -> Result<(), Error> 
     let site = Site::find(&args.site)?;
     let is_root = rustix::process::geteuid().is_root();
     let mut install = Install { args, site, conf, is_root, plan: Plan::default(), remarks: Vec::new() };
-    let library = match args.plugin {
+    install.endpoint()?;
+    install.apparmor()?;
+    match args.plugin {
         Some(MysqlPlugin::Okv) => install.plugin()?,
         None => install.component()?,
-    };
-    install.endpoint()?;
-    install.apparmor(&library)?;
+    }
     let Install { plan, remarks, .. } = install;
 
     if !args.dry_run {
@@ -87,7 +87,7 @@ impl Install<'_> {
         }
     }
 
-    fn library(&mut self, name: &str) -> Result<PathBuf, Error> {
+    fn library(&mut self, name: &str) -> Result<(), Error> {
         let file = format!("{name}.so");
         let from = match &self.args.library {
             Some(path) => path.clone(),
@@ -96,14 +96,13 @@ impl Install<'_> {
         if !from.is_file() {
             return Err(Fault::NoLibrary(from).into());
         }
-        let to = self.site.plugin_dir.join(file);
+        let to = self.site.library(name);
         let owner = self.roots();
         let mode = if self.is_root { ROOTS_LIBRARY_MODE } else { OWN_LIBRARY_MODE };
-        self.plan.copy(to.clone(), from, mode, owner)?;
-        Ok(to)
+        self.plan.copy(to, from, mode, owner)
     }
 
-    fn component(&mut self) -> Result<PathBuf, Error> {
+    fn component(&mut self) -> Result<(), Error> {
         let (global, local) = (self.site.global_manifest(), self.site.local_manifest());
         let present = Manifest::read(&global)?;
         // A list beside the program holds for all its servers, and stays where it is.
@@ -122,7 +121,7 @@ impl Install<'_> {
         {
             return Err(Fault::OtherKeyring { path: path.clone(), component: other.to_owned() }.into());
         }
-        let library = self.library(COMPONENT)?;
+        self.library(COMPONENT)?;
         self.configuration(is_global)?;
         let text = list.with_ours().render();
         let roots = self.roots();
@@ -137,7 +136,7 @@ impl Install<'_> {
             "The server loads its keyring when it starts: restart it, then run strongroom mysql check."
                 .to_owned(),
         );
-        Ok(library)
+        Ok(())
     }
 
     /// Root's files may be written by their owner, which the server is not. One's own are better not.
@@ -163,7 +162,7 @@ impl Install<'_> {
         self.plan.text(global, configuration::render_local(), self.open_mode(), roots)
     }
 
-    fn plugin(&mut self) -> Result<PathBuf, Error> {
+    fn plugin(&mut self) -> Result<(), Error> {
         for path in [self.site.global_manifest(), self.site.local_manifest()] {
             if let Some(manifest) = Manifest::read(&path)?
                 && let Some(component) = manifest.keyrings().next()
@@ -172,7 +171,7 @@ impl Install<'_> {
                 return Err(Fault::ComponentFirst { path, component }.into());
             }
         }
-        let library = self.library(PLUGIN)?;
+        self.library(PLUGIN)?;
         let text = format!(
             "[mysqld]\nearly-plugin-load = {PLUGIN}.so\n{PLUGIN}_conf_dir = {}\n",
             self.conf.display()
@@ -183,7 +182,7 @@ impl Install<'_> {
             "Restart the server. It must read {}, which Debian's does in /etc/mysql/conf.d.",
             self.args.option_file.display()
         ));
-        Ok(library)
+        Ok(())
     }
 
     /// The server's account must be able to read its endpoint directory, and nobody else its key.
@@ -220,9 +219,10 @@ impl Install<'_> {
         Ok(())
     }
 
-    fn apparmor(&mut self, library: &Path) -> Result<(), Error> {
+    fn apparmor(&mut self) -> Result<(), Error> {
         let Some(profile) = apparmor::profile(&self.args.apparmor, &self.site) else { return Ok(()) };
-        let rules = apparmor::rules(&self.site, library, &self.conf);
+        let name = if self.args.plugin.is_some() { PLUGIN } else { COMPONENT };
+        let rules = apparmor::rules(&self.site, &self.site.library(name), &self.conf);
         let text = fs::read_to_string(&profile.local).unwrap_or_default();
         let owner = self.roots();
         self.plan.text(profile.local, apparmor::with_rules(&text, &rules), OPEN_MODE, owner)?;

@@ -80,6 +80,11 @@ impl Site {
         })
     }
 
+    /// A library in the plugin folder.
+    pub(super) fn library(&self, name: &str) -> PathBuf {
+        self.plugin_dir.join(format!("{name}.so"))
+    }
+
     /// The manifest of all servers of this program.
     pub(super) fn global_manifest(&self) -> PathBuf {
         let mut name = self.mysqld.file_name().unwrap_or_default().to_owned();
