@@ -5,6 +5,7 @@
 //! | without an owner | the key id, as it is |
 //! | with an owner | `sr1:` owner, percent-encoded `:` key id |
 //! | without an owner, the key id begins with `sr1:` | `sr1::` key id |
+//! | in a group, where that name is taken outside it | `sr1:/` group, percent-encoded `/` one of the above |
 //!
 //! Keys without an owner are therefore named as other components name theirs, and each side reads the other's.
 
@@ -73,6 +74,19 @@ impl KeyName {
         }
     }
 
+    /// The key's name in the back end where its usual one is taken by an object outside this group. No owner's name looks like it,
+    /// because a slash is encoded there.
+    #[must_use]
+    pub fn in_group(&self, group: &str) -> String {
+        format!("{}{}", group_prefix(group), self.in_back_end())
+    }
+
+    /// The key with this name in the back end, as [`in_group`](Self::in_group) or [`in_back_end`](Self::in_back_end) writes it.
+    #[must_use]
+    pub fn from_group(name: &str, group: &str) -> Self {
+        Self::from_back_end(name.strip_prefix(&group_prefix(group)).unwrap_or(name))
+    }
+
     /// The key with this name in the back end. A name that this scheme would not have written is an id without an owner, so that
     /// what others have stored can be read.
     #[must_use]
@@ -112,6 +126,10 @@ impl fmt::Display for NameError {
 }
 
 impl std::error::Error for NameError {}
+
+fn group_prefix(group: &str) -> String {
+    format!("{SCHEME}/{}/", percent_encode(group))
+}
 
 /// Everything but letters, digits and `-._~@` becomes `%` and two hexadecimal digits in upper case (RFC 3986 §2.1).
 fn percent_encode(text: &str) -> String {
@@ -159,6 +177,9 @@ mod tests {
         assert_eq!(name("a:b", Some("x:y %é")), "sr1:x%3Ay%20%25%C3%A9:a:b");
         assert_eq!(name("sr1:root:app", None), "sr1::sr1:root:app");
         assert_eq!(name("sr1", None), "sr1");
+        let grouped = |id, owner| KeyName::new(id, owner).unwrap().in_group("db 1/2");
+        assert_eq!(grouped("app", Some("root@localhost")), "sr1:/db%201%2F2/sr1:root@localhost:app");
+        assert_eq!(grouped("DefaultMasterKey", None), "sr1:/db%201%2F2/DefaultMasterKey");
     }
 
     #[test]
@@ -190,6 +211,15 @@ mod tests {
         fn every_key_is_found_again_by_its_name(id in ".{1,40}", owner in proptest::option::of(".{0,20}")) {
             let key = KeyName::new(&id, owner.as_deref()).unwrap();
             prop_assert_eq!(KeyName::from_back_end(&key.in_back_end()), key);
+        }
+
+        #[test]
+        fn every_key_is_found_again_by_its_name_in_a_group(
+            id in ".{1,40}", owner in proptest::option::of(".{0,20}"), group in ".{1,20}"
+        ) {
+            let key = KeyName::new(&id, owner.as_deref()).unwrap();
+            prop_assert_eq!(KeyName::from_group(&key.in_group(&group), &group), key.clone());
+            prop_assert_eq!(KeyName::from_group(&key.in_back_end(), &group), key);
         }
 
         #[test]

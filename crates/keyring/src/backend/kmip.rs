@@ -46,34 +46,33 @@ impl Kmip {
         &self.session
     }
 
-    /// What a new object of this name is given, beside its algorithm and length.
-    fn identity(&self, name: &KeyName, usage: UsageMask) -> Attributes {
+    /// What a new object that is called so is given, beside its algorithm and length.
+    fn identity(&self, called: &str, usage: UsageMask) -> Attributes {
         let mut attributes = Attributes::new();
         attributes.push(Attribute::CryptographicUsageMask(usage));
-        attributes.push(Attribute::Name(Name::text(name.in_back_end())));
+        attributes.push(Attribute::Name(Name::text(called.to_owned())));
         if let Some(group) = &self.group {
             attributes.push(Attribute::ObjectGroup(group.clone()));
         }
         attributes
     }
 
-    /// The objects that carry this name, as the server lists them.
-    fn listed(&self, name: &KeyName) -> Result<Vec<String>, Error> {
+    /// The objects that are called so, as the server lists them.
+    fn listed(&self, called: &str) -> Result<Vec<String>, Error> {
         let mut filter = Attributes::new();
-        filter.push(Attribute::Name(Name::text(name.in_back_end())));
+        filter.push(Attribute::Name(Name::text(called.to_owned())));
         if let Some(group) = &self.group {
             filter.push(Attribute::ObjectGroup(group.clone()));
         }
         Ok(self.session.locate(&filter)?)
     }
 
-    /// Those of them that are this key: some servers go on listing what is destroyed, and some pass over what they do not understand of a
+    /// Those of them that are what was asked for: some servers go on listing what is destroyed, and some pass over what they do not understand of a
     /// question and list objects of other names. A server that does not tell names is believed.
-    fn matching(&self, name: &KeyName, found: Vec<String>) -> Result<Vec<String>, Error> {
+    fn matching(&self, wanted: &str, found: Vec<String>) -> Result<Vec<String>, Error> {
         if found.is_empty() {
             return Ok(found);
         }
-        let wanted = name.in_back_end();
         let is_it = |attributes: &Attributes| {
             let mut names = attributes.names().peekable();
             is_live(attributes)
@@ -100,9 +99,26 @@ impl Kmip {
         groups.peek().is_none() || groups.any(|one| one == group)
     }
 
-    /// The objects that carry this name and are not destroyed.
+    /// The objects that are this key and are not destroyed.
     fn identifiers(&self, name: &KeyName) -> Result<Vec<String>, Error> {
-        self.matching(name, self.listed(name)?)
+        let usual = name.in_back_end();
+        let found = self.matching(&usual, self.listed(&usual)?)?;
+        match &self.group {
+            Some(group) if found.is_empty() => {
+                let grouped = name.in_group(group);
+                self.matching(&grouped, self.listed(&grouped)?)
+            }
+            _ => Ok(found),
+        }
+    }
+
+    /// The key that an object's attributes tell.
+    fn name_in(&self, attributes: &Attributes) -> Option<KeyName> {
+        let name = attributes.name()?;
+        Some(match &self.group {
+            Some(group) => KeyName::from_group(name, group),
+            None => KeyName::from_back_end(name),
+        })
     }
 
     /// The one object that carries this name and is not destroyed.
@@ -124,11 +140,32 @@ impl Kmip {
         make: impl Fn(&Attributes) -> Result<String, strongroom_client::Error>,
         usage: UsageMask,
     ) -> Result<(), Error> {
-        let exists = || Error::Exists { name: name.in_back_end() };
         if !self.identifiers(name)?.is_empty() {
-            return Err(exists());
+            return Err(Error::Exists { name: name.in_back_end() });
         }
-        match super::activated(&self.session, self.identity(name, usage), make) {
+        match (self.make_called(&name.in_back_end(), name, &make, usage), &self.group) {
+            // Where the key is not in the group, its name may be taken outside it: nobody there is to be in its way.
+            (Err(Error::BackEnd(refused @ strongroom_client::Error::Refused { .. })), Some(group)) => {
+                match self.make_called(&name.in_group(group), name, make, usage) {
+                    // Then it was not the name, and the first words were to the point.
+                    Err(Error::BackEnd(strongroom_client::Error::Refused { .. })) => Err(refused.into()),
+                    result => result,
+                }
+            }
+            (result, _) => result,
+        }
+    }
+
+    /// Makes an object that is called so, of which there is none.
+    fn make_called(
+        &self,
+        called: &str,
+        name: &KeyName,
+        make: impl Fn(&Attributes) -> Result<String, strongroom_client::Error>,
+        usage: UsageMask,
+    ) -> Result<(), Error> {
+        let exists = || Error::Exists { name: name.in_back_end() };
+        match super::activated(&self.session, self.identity(called, usage), make) {
             Ok(made) => {
                 // Where nobody can be asked any more, the key is made all the same, and a twin would show when it is fetched.
                 let others = self.identifiers(name).is_ok_and(|found| found.iter().any(|id| *id != made));
@@ -274,7 +311,7 @@ impl Backend for Kmip {
             let named = identifiers.into_iter().zip(attributes).filter_map(|(identifier, attributes)| {
                 let attributes = attributes
                     .filter(|found| is_live(found) && self.is_in_group(found) && may_be_kept(found))?;
-                attributes.name().map(|name| (KeyName::from_back_end(name), identifier))
+                self.name_in(&attributes).map(|name| (name, identifier))
             });
             Ok(named.collect())
         })
@@ -300,7 +337,7 @@ impl Kmip {
             else {
                 continue;
             };
-            let Some(name) = attributes.name().map(KeyName::from_back_end) else { continue };
+            let Some(name) = self.name_in(&attributes) else { continue };
             let described = match kind_and_length(&attributes) {
                 Some(described) => Some(described),
                 None if may_be_kept(&attributes) => {

@@ -57,8 +57,7 @@ impl Health {
 
     /// A version that was asked for cannot be used. Whether that is news.
     pub fn flaw(&mut self, flaw: &str) -> bool {
-        let is_news =
-            self.flaws.len() < FLAWS_MAX && !self.flaws.iter().any(|known| known.starts_with(flaw));
+        let is_news = self.flaws.len() < FLAWS_MAX && !self.flaws.iter().any(|known| known.starts_with(flaw));
         if is_news {
             self.flaws.push(flaw.to_owned());
         }

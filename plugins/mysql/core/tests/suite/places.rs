@@ -7,7 +7,7 @@ use strongroom_mysql_core::service::Service;
 use strongroom_mysql_core::service::keys::Trouble;
 use strongroom_testkit::vault::Vault;
 
-use super::{UUID, bytes, directory, generate, master, own, service};
+use super::{UUID, bytes, directory, generate, master, of, own, service};
 
 fn in_group(dir: &Path, group: Group) -> Service {
     let service = service();
@@ -32,6 +32,39 @@ fn a_group_keeps_two_servers_in_one_wallet_apart() {
     assert!(two.names().unwrap().is_empty());
     assert!(matches!(two.remove(own(&master(1))), Err(Trouble::Absent)));
     assert!(bytes(&one, own(&master(1))).is_some());
+}
+
+/// Names are unique in a wallet of the vault, and these are the same on every server.
+#[test]
+fn servers_in_groups_have_keys_of_the_same_names() {
+    let vault = Vault::start();
+    let dir = vault.enrol("db");
+    let servers = ["one", "two/three", "{four}"].map(|group| in_group(&dir, Group::Named(group.into())));
+    let names = [own("persisted_variables_key"), own("DefaultMasterKey"), of("root@localhost", "app")];
+    for name in names {
+        let keys: Vec<_> = servers
+            .iter()
+            .map(|server| {
+                generate(server, name).unwrap();
+                assert!(generate(server, name).is_err());
+                bytes(server, name).unwrap()
+            })
+            .collect();
+        assert!(keys[0] != keys[1] && keys[1] != keys[2] && keys[0] != keys[2]);
+    }
+    for server in &servers {
+        let listed = server.names().unwrap();
+        let listed: Vec<_> = listed.iter().map(|name| (name.id(), name.owner())).collect();
+        let expected =
+            [("DefaultMasterKey", None), ("persisted_variables_key", None), ("app", Some("root@localhost"))];
+        assert_eq!(listed, expected);
+        assert!(server.identifier(names[0]).unwrap().is_some());
+    }
+    // One server's removal is nobody else's.
+    servers[1].remove(names[0]).unwrap();
+    assert_eq!(bytes(&servers[1], names[0]), None);
+    assert!(bytes(&servers[0], names[0]).is_some() && bytes(&servers[2], names[0]).is_some());
+    generate(&servers[1], names[0]).unwrap();
 }
 
 #[test]
