@@ -3,8 +3,6 @@
 //! It is not for use. It shows every part of the crate at work without a key server, so that a fault is found where it
 //! is.
 
-#![allow(non_upper_case_globals, reason = "the server looks these symbols up by name")]
-
 use std::ffi::{c_char, c_int, c_void};
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
@@ -12,9 +10,9 @@ use std::time::Duration;
 
 use strongroom_keyring::versions::{KeyFault, KeyId, KeyVersion, LoadError, VersionedKey, VersionedKeys};
 use strongroom_mariadb_core::crypt::Algorithm;
+use strongroom_mariadb_core::declare_plugins;
 use strongroom_mariadb_core::layout::{
-    Declaration, EnumVariable, PLUGIN_INTERFACE_VERSION, PluginType, ServerOwned, ShowVariable,
-    StringVariable, TypeLib, UintVariable,
+    Declaration, EnumVariable, PluginType, ServerOwned, ShowVariable, StringVariable, TypeLib, UintVariable,
 };
 use strongroom_mariadb_core::server::Log;
 use strongroom_mariadb_core::{served, status, table};
@@ -61,15 +59,8 @@ static STATUS: ServerOwned<[ShowVariable; 5]> = ServerOwned::new([
     ShowVariable::END,
 ]);
 
-/// Layout version, read by the server.
-#[unsafe(no_mangle)]
-pub static _maria_plugin_interface_version_: c_int = PLUGIN_INTERFACE_VERSION;
-/// Size of one declaration, read by the server.
-#[unsafe(no_mangle)]
-pub static _maria_sizeof_struct_st_plugin_: c_int = size_of::<Declaration>() as c_int;
-/// The plugins, read by the server.
-#[unsafe(no_mangle)]
-pub static _maria_plugin_declarations_: ServerOwned<[Declaration; 3]> = ServerOwned::new([
+declare_plugins!(
+    prepare: table::prepare,
     Declaration::new(
         PluginType::Encryption,
         served::encryption(),
@@ -88,13 +79,7 @@ pub static _maria_plugin_declarations_: ServerOwned<[Declaration; 3]> = ServerOw
         init_table,
         table::deinit,
     ),
-    Declaration::END,
-]);
-
-// SAFETY: `prepare` uses nothing that the loader has not set up before it runs such functions.
-#[used]
-#[unsafe(link_section = ".init_array")]
-static PREPARE: extern "C" fn() = table::prepare;
+);
 
 unsafe extern "C" fn init(_plugin: *mut c_void) -> c_int {
     guard(1, || {

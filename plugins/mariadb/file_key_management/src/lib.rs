@@ -6,17 +6,14 @@
 //! is in `strongroom-mariadb-core`, and the file is `strongroom-keyring`'s; here are the names, the variables
 //! (`variables.rs`) and the way from a configuration to keys being served (`source.rs`).
 
-#![allow(non_upper_case_globals, reason = "the server looks these symbols up by name")]
-
 mod functions;
 mod source;
 mod variables;
 
 use std::ffi::{CStr, c_int, c_void};
 
-use strongroom_mariadb_core::layout::{
-    Declaration, PLUGIN_INTERFACE_VERSION, PluginType, ServerOwned, ShowVariable,
-};
+use strongroom_mariadb_core::declare_plugins;
+use strongroom_mariadb_core::layout::{Declaration, PluginType, ServerOwned, ShowVariable};
 use strongroom_mariadb_core::server::Log;
 use strongroom_mariadb_core::{served, status, table};
 use strongroom_plugin_abi::boundary::guard;
@@ -33,17 +30,8 @@ static STATUS: ServerOwned<[ShowVariable; 6]> = ServerOwned::new([
     ShowVariable::END,
 ]);
 
-/// Version of the layout of [`_maria_plugin_declarations_`].
-#[unsafe(no_mangle)]
-pub static _maria_plugin_interface_version_: c_int = PLUGIN_INTERFACE_VERSION;
-
-/// Size of one declaration, in bytes.
-#[unsafe(no_mangle)]
-pub static _maria_sizeof_struct_st_plugin_: c_int = size_of::<Declaration>() as c_int;
-
-/// The plugins of this library.
-#[unsafe(no_mangle)]
-pub static _maria_plugin_declarations_: ServerOwned<[Declaration; 3]> = ServerOwned::new([
+declare_plugins!(
+    prepare: prepare,
     Declaration::new(
         PluginType::Encryption,
         served::encryption(),
@@ -62,14 +50,7 @@ pub static _maria_plugin_declarations_: ServerOwned<[Declaration; 3]> = ServerOw
         init_table,
         table::deinit,
     ),
-    Declaration::END,
-]);
-
-/// Runs while the library is being loaded, before the server reads the declarations.
-// SAFETY: `prepare` uses nothing that the loader has not set up before it runs such functions.
-#[used]
-#[unsafe(link_section = ".init_array")]
-static PREPARE: extern "C" fn() = prepare;
+);
 
 extern "C" fn prepare() {
     table::prepare();

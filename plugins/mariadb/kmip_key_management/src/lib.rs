@@ -1,10 +1,9 @@
 //! `kmip_key_management`: a plugin that gives MariaDB its encryption keys from a KMIP server, which MariaDB never had.
 //!
-//! The library holds three plugins: `kmip_key_management` (keys and encryption), `KMIP_KEY_MANAGEMENT_KEYS` (the table of keys and
-//! versions, and `FLUSH`) and `KMIP_KEY_MANAGEMENT_VAULTS` (the table of KMIP servers), and two functions for SQL (`functions.rs`). Everything the server calls is in `strongroom-mariadb-core`; here are the
-//! names, the variables (`variables.rs`) and the way from a configuration to a source of keys (`source.rs`).
-
-#![allow(non_upper_case_globals, reason = "the server looks these symbols up by name")]
+//! The library holds three plugins: `kmip_key_management` (keys and encryption), `KMIP_KEY_MANAGEMENT_KEYS` (the table of
+//! keys and versions, and `FLUSH`) and `KMIP_KEY_MANAGEMENT_VAULTS` (the table of KMIP servers); and two functions for SQL
+//! (`functions.rs`). Everything the server calls for pages and keys is in `strongroom-mariadb-core`; here are the names, the
+//! variables (`variables.rs`) and the way from a configuration to a source of keys (`source.rs`).
 
 mod functions;
 mod source;
@@ -12,9 +11,8 @@ mod variables;
 
 use std::ffi::{CStr, c_int, c_void};
 
-use strongroom_mariadb_core::layout::{
-    Declaration, PLUGIN_INTERFACE_VERSION, PluginType, ServerOwned, ShowVariable,
-};
+use strongroom_mariadb_core::declare_plugins;
+use strongroom_mariadb_core::layout::{Declaration, PluginType, ServerOwned, ShowVariable};
 use strongroom_mariadb_core::server::Log;
 use strongroom_mariadb_core::{served, status, table};
 use strongroom_plugin_abi::boundary::guard;
@@ -35,17 +33,8 @@ static STATUS: ServerOwned<[ShowVariable; 9]> = ServerOwned::new([
     ShowVariable::END,
 ]);
 
-/// Version of the layout of [`_maria_plugin_declarations_`].
-#[unsafe(no_mangle)]
-pub static _maria_plugin_interface_version_: c_int = PLUGIN_INTERFACE_VERSION;
-
-/// Size of one declaration, in bytes.
-#[unsafe(no_mangle)]
-pub static _maria_sizeof_struct_st_plugin_: c_int = size_of::<Declaration>() as c_int;
-
-/// The plugins of this library.
-#[unsafe(no_mangle)]
-pub static _maria_plugin_declarations_: ServerOwned<[Declaration; 4]> = ServerOwned::new([
+declare_plugins!(
+    prepare: table::prepare,
     Declaration::new(
         PluginType::Encryption,
         served::encryption(),
@@ -72,14 +61,7 @@ pub static _maria_plugin_declarations_: ServerOwned<[Declaration; 4]> = ServerOw
         init_server_table,
         table::deinit,
     ),
-    Declaration::END,
-]);
-
-/// Runs while the library is being loaded, before the server reads the declarations.
-// SAFETY: `prepare` uses nothing that the loader has not set up before it runs such functions.
-#[used]
-#[unsafe(link_section = ".init_array")]
-static PREPARE: extern "C" fn() = table::prepare;
+);
 
 unsafe extern "C" fn init(_plugin: *mut c_void) -> c_int {
     guard(1, || match source::begin(LOG, &variables::configuration()) {

@@ -119,3 +119,37 @@ impl Declaration {
         self
     }
 }
+
+/// Makes a library of plugins: the three symbols that the server looks up by name, and the function that runs while the library is
+/// being loaded, before the server reads them.
+///
+/// `prepare` is an `extern "C" fn()`, which may use nothing but what the loader has set up before it runs such functions:
+/// [`table::prepare`](crate::table::prepare), or one that calls it.
+#[macro_export]
+macro_rules! declare_plugins {
+    (prepare: $prepare:path, $($declaration:expr),+ $(,)?) => {
+        /// Version of the layout of the declarations.
+        #[unsafe(no_mangle)]
+        #[allow(non_upper_case_globals, reason = "the server looks it up by name")]
+        pub static _maria_plugin_interface_version_: ::std::ffi::c_int =
+            $crate::layout::PLUGIN_INTERFACE_VERSION;
+
+        /// Size of one declaration, in bytes.
+        #[unsafe(no_mangle)]
+        #[allow(non_upper_case_globals, reason = "the server looks it up by name")]
+        pub static _maria_sizeof_struct_st_plugin_: ::std::ffi::c_int =
+            size_of::<$crate::layout::Declaration>() as ::std::ffi::c_int;
+
+        /// The plugins of this library, and the entry that ends them.
+        #[unsafe(no_mangle)]
+        #[allow(non_upper_case_globals, reason = "the server looks it up by name")]
+        pub static _maria_plugin_declarations_: $crate::layout::ServerOwned<
+            [$crate::layout::Declaration; [$(stringify!($declaration)),+].len() + 1],
+        > = $crate::layout::ServerOwned::new([$($declaration),+, $crate::layout::Declaration::END]);
+
+        // SAFETY: `prepare` uses nothing that the loader has not set up before it runs such functions.
+        #[used]
+        #[unsafe(link_section = ".init_array")]
+        static PREPARE: extern "C" fn() = $prepare;
+    };
+}
