@@ -4,7 +4,7 @@
 //! files that they have not used for a while, so the files of a data directory are in use as long as its system tablespace is.
 //! What no lock tells, `/proc/PID/fd` does, as far as it may be read.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs::{self, File, Metadata};
 use std::io;
 use std::os::unix::fs::MetadataExt;
@@ -33,14 +33,14 @@ pub struct InUse {
 /// The system's, where a file cannot be looked at.
 pub fn find(paths: &[PathBuf]) -> io::Result<Option<InUse>> {
     let mut looked_at: HashMap<(u64, u64), PathBuf> = HashMap::with_capacity(paths.len());
-    let mut folders = Vec::new();
+    let mut folders = HashSet::new();
     for path in paths {
         if let Some(found) = look(path, &mut looked_at)? {
             return Ok(Some(found));
         }
         let folder = folder_of(path);
-        if folders.last() != Some(&folder.to_owned()) && !folders.contains(&folder.to_owned()) {
-            folders.push(folder.to_owned());
+        if !folders.contains(folder) {
+            folders.insert(folder.to_owned());
             for system in system_tablespaces(path) {
                 if let Some(found) = look(&system, &mut looked_at)? {
                     return Ok(Some(found));

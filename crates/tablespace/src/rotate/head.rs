@@ -12,6 +12,7 @@ use crate::disk::walk::FileKind;
 use crate::disk::{Access, Disk, DiskFile};
 use crate::journal::Patch;
 use crate::keys::MasterKeySource;
+use crate::mysql::redo::{HEADER_BYTES as HEADER_BYTES_OF_REDO, INFORMATION_OFFSET};
 use crate::mysql::{self, Information, InformationFault, MasterKeyId, UnlockError};
 use crate::page::header::{HEADER_BYTES, SPACE_ID, TRAILER_BYTES};
 use crate::page::{Algorithm, Fault, Geometry, Policy, checksum};
@@ -23,11 +24,6 @@ const FIRST_READ_BYTES: usize = 16384;
 const RESERVED_BYTES: usize = 115;
 /// Bytes of them that are free as long as the information has its usual length.
 const SPARE_BYTES: usize = 4;
-/// Where the encryption information of a redo log file is: block 2 of its header, byte 48 (`LOG_ENCRYPTION`,
-/// `LOG_HEADER_ENCRYPTION_INFO_OFFSET`).
-const REDO_INFORMATION: usize = 2 * 512 + 48;
-/// Bytes of a redo log file's header that hold it.
-const REDO_HEAD_BYTES: usize = 3 * 512;
 /// Differences that are closer together are written as one.
 const PATCH_GAP_BYTES: usize = 64;
 
@@ -90,8 +86,8 @@ impl Head {
 
     pub(super) fn of(file: &dyn DiskFile, kind: FileKind) -> Result<Option<Self>, HeadFault> {
         if kind == FileKind::Redo {
-            let bytes = read(file, REDO_HEAD_BYTES)?;
-            let Some(at) = bytes.get(REDO_INFORMATION..) else { return Ok(None) };
+            let bytes = read(file, HEADER_BYTES_OF_REDO)?;
+            let Some(at) = bytes.get(INFORMATION_OFFSET..) else { return Ok(None) };
             let information = Information::parse(at).map_err(HeadFault::Information)?;
             return Ok(Some(Self { bytes, layout: Layout::Redo, information }));
         }
@@ -151,7 +147,7 @@ impl Head {
         let written = new.to_bytes();
         match self.layout {
             Layout::Redo => {
-                bytes[REDO_INFORMATION..REDO_INFORMATION + written.len()].copy_from_slice(&written);
+                bytes[INFORMATION_OFFSET..INFORMATION_OFFSET + written.len()].copy_from_slice(&written);
             }
             Layout::Page { geometry, algorithm } => {
                 let algorithm = algorithm.unwrap_or(Algorithm::Crc32);
@@ -190,7 +186,7 @@ impl Head {
     fn reread(&self) -> Result<Information, HeadFault> {
         let at = match self.layout {
             Layout::Page { geometry, .. } => geometry.encryption_offset(),
-            Layout::Redo => REDO_INFORMATION,
+            Layout::Redo => INFORMATION_OFFSET,
         };
         let bytes = self.bytes.get(at..).unwrap_or_default();
         Information::parse(bytes).map_err(HeadFault::Information)?.ok_or(HeadFault::NotReadBack)

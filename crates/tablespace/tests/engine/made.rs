@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use strongroom_secret::KeyMaterial;
-use strongroom_tablespace::mysql::{Information, MasterKeyId, ServerUuid, TablespaceKey, head};
+use strongroom_tablespace::mysql::{Information, MasterKeyId, ServerUuid, TablespaceKey, head, redo};
 use strongroom_tablespace::page::header::{
     FSP_FLAGS, FSP_SIZE, FSP_SPACE_ID, LSN, NUMBER, SPACE_ID, TYPE, put,
 };
@@ -129,6 +129,16 @@ impl Kind {
         assert_eq!(codec.encrypt(1, &mut file[size..]).unwrap(), []);
         file
     }
+}
+
+/// The header of a redo log file with a key of its own, and some bytes behind it.
+pub(crate) fn redo_header(number: u32, master: &KeyMaterial) -> Vec<u8> {
+    let mut file = vec![0; redo::HEADER_BYTES + 2 * redo::BLOCK_BYTES];
+    put(&mut file, 0, &6_u32.to_be_bytes());
+    let key = TablespaceKey::generate(random).unwrap();
+    let id = MasterKeyId::Uuid { uuid: uuid(), number };
+    redo::set_information(&mut file, &Information::wrap(&key, id, master).unwrap()).unwrap();
+    file
 }
 
 /// The pages behind page 0, decrypted; page 0 must be whole and every page good.

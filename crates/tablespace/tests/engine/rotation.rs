@@ -6,38 +6,44 @@ use std::sync::Arc;
 use strongroom_secret::KeyMaterial;
 use strongroom_tablespace::disk::walk::{FileKind, Found};
 use strongroom_tablespace::journal::Journal;
+use strongroom_tablespace::mysql::{Information, redo};
 use strongroom_tablespace::page::Algorithm;
 use strongroom_tablespace::rotate::{self, Rotated};
 use strongroom_tablespace::run::Run;
 use strongroom_tablespace::{KeysInMemory, MasterKeySource, Tablespace};
 
-use crate::made::{Kind, decrypted, key_id, kinds, new_key, uuid};
+use crate::made::{Kind, decrypted, key_id, kinds, new_key, redo_header, uuid};
 use crate::simulated::{SimulatedDisk, every_fault};
 
 const OLD: u32 = 4;
 const NEW: u32 = 5;
 const PAGES: u32 = 1;
+const REDO: &str = "d/#innodb_redo/#ib_redo3";
 
 struct Directory {
     old: KeyMaterial,
     new: KeyMaterial,
     files: Vec<(Kind, Vec<u8>)>,
+    /// The header of a redo log file, whose key is that of its log.
+    redo: Vec<u8>,
 }
 
 impl Directory {
     fn new() -> Self {
         let (old, new) = (new_key(), new_key());
         let files = kinds().into_iter().map(|kind| (kind, kind.encrypted(PAGES, OLD, &old)));
-        Self { files: files.collect(), old, new }
+        Self { files: files.collect(), redo: redo_header(OLD, &old), old, new }
     }
 
     fn disk(&self) -> SimulatedDisk {
-        SimulatedDisk::new(self.files.iter().map(|(kind, bytes)| (kind.name, bytes.clone())))
+        let files = self.files.iter().map(|(kind, bytes)| (kind.name, bytes.clone()));
+        SimulatedDisk::new(files.chain([(REDO, self.redo.clone())]))
     }
 
     fn found(&self) -> Vec<Found> {
         let found = |(kind, _): &(Kind, _)| Found { path: kind.name.into(), kind: FileKind::Tablespace };
-        self.files.iter().map(found).collect()
+        let redo = Found { path: REDO.into(), kind: FileKind::Redo };
+        self.files.iter().map(found).chain([redo]).collect()
     }
 
     fn keys(&self) -> Arc<dyn MasterKeySource> {
@@ -63,9 +69,21 @@ impl Directory {
         rotate::resume(disk, Path::new("d"), &*self.keys(), Run::default()).unwrap()
     }
 
+    /// The number of the master key of the redo log, whose key must be readable.
+    fn redo_number(&self, disk: &SimulatedDisk, keys: &dyn MasterKeySource) -> u32 {
+        let information = redo_information(&disk.content(Path::new(REDO)).unwrap());
+        let first = redo_information(&self.redo).unlock(&*self.keys()).unwrap();
+        assert_eq!(information.unlock(keys).unwrap().as_bytes(), first.as_bytes());
+        information.master_key().number()
+    }
+
     fn content(&self, disk: &SimulatedDisk, kind: &Kind) -> Vec<u8> {
         disk.content(Path::new(kind.name)).unwrap()
     }
+}
+
+fn redo_information(file: &[u8]) -> Information {
+    Information::parse(&file[redo::INFORMATION_OFFSET..]).unwrap().unwrap()
 }
 
 /// Whether the head of this kind changes in one sector, so that no state in between exists.
@@ -86,7 +104,8 @@ fn every_file_is_put_under_the_new_key_and_only_its_head_is_touched() {
     let directory = Directory::new();
     let disk = directory.disk();
     let rotated = directory.rotate(&disk).unwrap();
-    assert_eq!((rotated.changed, rotated.unchanged, rotated.number), (kinds().len(), 0, NEW));
+    assert_eq!((rotated.changed, rotated.unchanged, rotated.number), (kinds().len() + 1, 0, NEW));
+    assert_eq!(directory.redo_number(&disk, &*directory.new_key_only()), NEW);
     for (kind, before) in &directory.files {
         let after = directory.content(&disk, kind);
         let size = kind.geometry.physical();
@@ -101,9 +120,9 @@ fn every_file_is_put_under_the_new_key_and_only_its_head_is_touched() {
         }
     }
     let names: Vec<PathBuf> = disk.names();
-    assert_eq!(names.len(), kinds().len(), "nothing is left behind: {names:?}");
+    assert_eq!(names.len(), kinds().len() + 1, "nothing is left behind: {names:?}");
     let again = directory.rotate(&disk).unwrap();
-    assert_eq!((again.changed, again.unchanged), (0, kinds().len()));
+    assert_eq!((again.changed, again.unchanged), (0, kinds().len() + 1));
 }
 
 #[test]
@@ -123,12 +142,14 @@ fn whatever_goes_wrong_every_file_is_readable_and_resume_finishes() {
                     assert_eq!(now.as_ref(), Ok(plain), "{}: {story}", kind.name);
                 }
             }
+            directory.redo_number(disk, &*keys);
             let resumed = directory.resume(disk);
             interrupted += usize::from(resumed.is_some());
             let numbers: Vec<u32> =
                 directory.files.iter().map(|(kind, _)| number(&directory.content(disk, kind))).collect();
             let expected = if resumed.is_some() || done { NEW } else { numbers[0] };
             assert!(numbers.iter().all(|number| *number == expected), "{numbers:?}: {story}");
+            assert_eq!(directory.redo_number(disk, &*keys), expected, "{story}");
             let readable = if expected == NEW { &new_only } else { &keys };
             // What was resumed is durable.
             let disk = disk.reboot(crate::simulated::Loss::Everything);
@@ -219,7 +240,7 @@ fn a_new_number_is_above_all_that_the_files_and_the_keyring_have() {
         .with_mysql_key("INNODBKey-0a1b2c3d-0000-11ee-8000-ffffffffffff-40", new_key());
     let survey = rotate::survey(&directory.disk(), &directory.found(), &keys, Run::default()).unwrap();
     assert_eq!(survey.next_number(uuid()), Some(10));
-    assert_eq!((survey.encrypted.len(), survey.plain), (kinds().len(), 0));
+    assert_eq!((survey.encrypted.len(), survey.plain), (kinds().len() + 1, 0));
     let keys = KeysInMemory::new();
     let survey = rotate::survey(&directory.disk(), &directory.found(), &keys, Run::default()).unwrap();
     assert_eq!(survey.next_number(uuid()), Some(OLD + 1));
