@@ -36,9 +36,10 @@ pub(crate) use mysql::{
 };
 pub(crate) use quickstart::QuickstartArgs;
 pub(crate) use tablespace::{
-    FilesArgs, KeyNamesArgs, KeysPlace, StrictChecksum, TablespaceCommand, TablespaceDecryptArgs,
-    TablespaceEncryptArgs, TablespaceExportArgs, TablespaceImportArgs, TablespaceInspectArgs,
-    TablespaceLogsArgs, TablespaceRekeyArgs, TablespaceRotateArgs, TablespaceVerifyArgs, TargetArgs,
+    FilesArgs, KeyNamesArgs, KeysPlace, PageAlgorithm, StrictChecksum, TablespaceCommand,
+    TablespaceDecryptArgs, TablespaceEncryptArgs, TablespaceExportArgs, TablespaceImportArgs,
+    TablespaceInspectArgs, TablespaceLogsArgs, TablespaceRekeyArgs, TablespaceRotateArgs,
+    TablespaceVerifyArgs, TargetArgs,
 };
 pub(crate) use vault::{
     AuditCommand, InitArgs, PassphraseArgs, ServeArgs, UnsealArgs, VaultCommand, VaultDirArgs,

@@ -152,6 +152,17 @@ pub(crate) struct ResumableTargetArgs {
     pub(crate) resume: bool,
 }
 
+/// How MariaDB's server encrypts, as file_key_management_encryption_algorithm has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum PageAlgorithm {
+    /// CBC, the default
+    #[value(name = "aes_cbc")]
+    AesCbc,
+    /// Counter mode
+    #[value(name = "aes_ctr")]
+    AesCtr,
+}
+
 /// Checksum algorithm that alone passes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum StrictChecksum {
@@ -215,6 +226,10 @@ pub(crate) struct TablespaceEncryptArgs {
     /// MariaDB: the key's id, as ENCRYPTION_KEY_ID names it
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) key_id: Option<u32>,
+
+    /// MariaDB: how the server encrypts, which no file tells
+    #[arg(long, value_name = "ALGORITHM", default_value = "aes_cbc", requires = "key_id")]
+    pub(crate) encryption_algorithm: PageAlgorithm,
 
     /// MySQL: the server whose latest master key is used, where the keyring has those of several
     #[arg(long, value_name = "UUID")]

@@ -112,8 +112,7 @@ impl Head {
                     (Err(fault), Ok(_)) => return Err(HeadFault::Information(fault)),
                 }
             }
-            #[allow(unreachable_patterns)]
-            _ => return Err(HeadFault::MariaDb),
+            Encryption::MariaDb(_) => return Err(HeadFault::MariaDb),
         };
         bytes.truncate(space.geometry.physical());
         let layout = Layout::Page { geometry: space.geometry, algorithm: space.head.ok() };

@@ -5,22 +5,23 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde_json::json;
-use strongroom_tablespace::MasterKeySource;
 use strongroom_tablespace::disk::SystemDisk;
 use strongroom_tablespace::disk::draft::Place;
 use strongroom_tablespace::file::convert::{self, MasterKey, Target};
-use strongroom_tablespace::file::{FileFault, Source, transfer};
+use strongroom_tablespace::file::{FileFault, Refusal, Source, mariadb, transfer};
+use strongroom_tablespace::mariadb::Mode;
 use strongroom_tablespace::mysql::{MasterKeyId, ServerUuid};
 use strongroom_tablespace::page::Policy;
 use strongroom_tablespace::rotate;
+use strongroom_tablespace::{Family, MasterKeySource};
 
 use super::files::{self, Files};
 use super::keyring::Keys;
 use super::progress::{Bar, Unit};
 use super::{Fault, random};
 use crate::args::{
-    FilesArgs, TablespaceDecryptArgs, TablespaceEncryptArgs, TablespaceExportArgs, TablespaceImportArgs,
-    TargetArgs,
+    FilesArgs, PageAlgorithm, TablespaceDecryptArgs, TablespaceEncryptArgs, TablespaceExportArgs,
+    TablespaceImportArgs, TargetArgs,
 };
 use crate::error::Error;
 use crate::output::Output;
@@ -36,8 +37,21 @@ pub(super) fn decrypt(args: &TablespaceDecryptArgs, output: Output) -> Result<()
 pub(super) fn encrypt(args: &TablespaceEncryptArgs, output: Output) -> Result<(), Error> {
     let keys: Arc<dyn MasterKeySource> = Arc::new(Keys::open(&args.keys.keys, &args.keys.names, output)?);
     let work = Each { files: &args.files, target: &args.target, done: "encrypted", output };
+    if let Some(key_id) = args.key_id {
+        let mode = match args.encryption_algorithm {
+            PageAlgorithm::AesCbc => Mode::Cbc,
+            PageAlgorithm::AesCtr => Mode::Ctr,
+        };
+        return work.run(|source, target, bar| {
+            let run = bar.run(args.files.jobs);
+            mariadb::encrypt(&SystemDisk, source, &keys, key_id, mode, &random, target, run)
+        });
+    }
     let master = latest_master(keys.as_ref(), args.server_uuid.as_deref())?;
     work.run(|source, target, bar| {
+        if source.space.family == Family::MariaDb {
+            return Err(FileFault::Refused(Refusal::NoKeyId));
+        }
         convert::encrypt_mysql(&SystemDisk, source, &master, &random, target, bar.run(args.files.jobs))
     })
 }

@@ -7,6 +7,7 @@ use strongroom_tablespace::disk::SystemDisk;
 use strongroom_tablespace::disk::walk::{FileKind, Found};
 use strongroom_tablespace::file::count::{self, Counts};
 use strongroom_tablespace::file::{FileFault, Source};
+use strongroom_tablespace::mariadb::{CryptData, TableOption};
 use strongroom_tablespace::mysql::Progress;
 use strongroom_tablespace::page::Policy;
 use strongroom_tablespace::{Encryption, Evidence, Family, KeysInMemory, MasterKeySource, mysql};
@@ -108,7 +109,16 @@ fn describe(source: &Source, counts: &Counts) -> Value {
         "encrypted_share": (counts.encrypted_share() * 1000.0).round() / 1000.0,
         "page_types": counts.types.iter().map(|(kind, count)| (kind.to_string(), json!(count))).collect::<serde_json::Map<_, _>>(),
     });
-    encryption(&space.encryption, &mut report);
+    match &space.encryption {
+        Encryption::MariaDb(Ok(data)) => {
+            crypt_data(data, &mut report);
+            let versions =
+                counts.encrypted.iter().map(|(version, count)| (version.to_string(), json!(count)));
+            report["pages_by_key_version"] = Value::Object(versions.collect());
+        }
+        Encryption::MariaDb(Err(fault)) => report["encryption_fault"] = json!(fault.to_string()),
+        other => encryption(other, &mut report),
+    }
     report
 }
 
@@ -135,6 +145,17 @@ fn encryption(encryption: &Encryption, report: &mut Value) {
     }
 }
 
+fn crypt_data(data: &CryptData, report: &mut Value) {
+    report["cipher"] = json!("AES-128, keys and vectors made for each tablespace and page");
+    report["key_id"] = json!(data.key_id);
+    report["min_key_version"] = json!(data.min_key_version);
+    report["table_option"] = json!(match data.option {
+        TableOption::Default => "as the server's setting",
+        TableOption::Yes => "ENCRYPTED=YES",
+        TableOption::No => "ENCRYPTED=NO",
+    });
+}
+
 fn kind(kind: FileKind) -> &'static str {
     match kind {
         FileKind::System => "system tablespace",
@@ -159,7 +180,7 @@ fn evidence(evidence: Evidence) -> String {
 }
 
 /// The order in which a person wants to read them.
-const ORDER: [&str; 24] = [
+const ORDER: [&str; 27] = [
     "error",
     "kind",
     "format",
@@ -173,6 +194,9 @@ const ORDER: [&str; 24] = [
     "master_key",
     "master_key_number",
     "server_uuid",
+    "key_id",
+    "min_key_version",
+    "table_option",
     "space_id",
     "flags",
     "checksum",

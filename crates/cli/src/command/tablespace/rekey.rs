@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use serde_json::json;
-use strongroom_tablespace::MasterKeySource;
 use strongroom_tablespace::disk::SystemDisk;
 use strongroom_tablespace::file::convert::{self, Target};
-use strongroom_tablespace::file::{FileFault, Source};
+use strongroom_tablespace::file::{FileFault, Source, mariadb};
 use strongroom_tablespace::page::Policy;
 use strongroom_tablespace::rekey::{self, RekeyError, Rekeyed};
+use strongroom_tablespace::{Encryption, Family, MasterKeySource};
 
 use super::files::{self, Files};
 use super::keyring::Keys;
@@ -42,25 +42,67 @@ pub(super) fn run(args: &TablespaceRekeyArgs, output: Output) -> Result<(), Erro
     }
     let total = sources.iter().map(|source| source.size).sum();
     let bar = Bar::new(Unit::Bytes, total, output);
-    let rekeyed = match &args.target.out {
-        None => {
-            found.check_shutdown()?;
-            rekey::rekey(&SystemDisk, &found.folder, &sources, &keys, &random, bar.run(args.files.jobs))
-                .map_err(Fault::Rekey)?
+    // MariaDB's pages name their key, so its files need no journal: what was done already is seen in each.
+    let (mariadb, mysql): (Vec<Source>, Vec<Source>) =
+        sources.into_iter().partition(|source| source.space.family == Family::MariaDb);
+    let mut rekeyed = Rekeyed::default();
+    if !mysql.is_empty() && args.target.in_place {
+        found.check_shutdown()?;
+        rekeyed = rekey::rekey(&SystemDisk, &found.folder, &mysql, &keys, &random, bar.run(args.files.jobs))
+            .map_err(Fault::Rekey)?;
+    } else {
+        for source in &mysql {
+            each(source, &found, args, &mut rekeyed, |target| one(source, &keys, target, &bar, args))?;
         }
-        Some(out) => {
-            let mut rekeyed = Rekeyed::default();
-            for source in &sources {
-                let target = found.target(&source.path, out)?;
-                one(source, &keys, Target::new_file(&target), &bar, args)
-                    .map_err(|fault| Fault::Rekey(RekeyError::File(source.path.clone(), fault)))?;
-                rekeyed.changed.push(target);
-            }
-            rekeyed
+    }
+    for source in &mariadb {
+        if args.target.in_place && is_latest(source, keys.as_ref()).map_err(in_file(source))? {
+            rekeyed.unchanged += 1;
+            continue;
         }
-    };
+        each(source, &found, args, &mut rekeyed, |target| {
+            mariadb::rekey(&SystemDisk, source, &keys, target, bar.run(args.files.jobs))
+        })?;
+    }
     drop(bar);
     print(&rekeyed, output)
+}
+
+fn in_file(source: &Source) -> impl Fn(FileFault) -> Fault {
+    let path = source.path.clone();
+    move |fault| Fault::Rekey(RekeyError::File(path.clone(), fault))
+}
+
+/// Does it with one file, into where its result goes.
+fn each(
+    source: &Source,
+    found: &Files,
+    args: &TablespaceRekeyArgs,
+    rekeyed: &mut Rekeyed,
+    work: impl FnOnce(Target<'_>) -> Result<(), FileFault>,
+) -> Result<(), Error> {
+    let path = match &args.target.out {
+        Some(out) => found.target(&source.path, out)?,
+        None => source.path.clone(),
+    };
+    let target = match args.target.in_place {
+        true => Target::in_place(&path),
+        false => Target::new_file(&path),
+    };
+    work(target).map_err(in_file(source))?;
+    rekeyed.changed.push(path);
+    Ok(())
+}
+
+/// Whether all pages of a file of MariaDB are encrypted with the latest version of its key.
+fn is_latest(source: &Source, keys: &dyn MasterKeySource) -> Result<bool, FileFault> {
+    match &source.space.encryption {
+        Encryption::MariaDb(Ok(data)) => {
+            let latest = keys.mariadb_latest_version(data.key_id).map_err(FileFault::Keys)?;
+            Ok(latest == Some(data.min_key_version))
+        }
+        _ => Ok(false),
+    }
 }
 
 fn one(
