@@ -5,6 +5,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::os::unix::fs::{chown, symlink};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Duration;
 
 use ::mysql::prelude::Queryable;
@@ -181,6 +182,19 @@ impl Server {
     /// When it cannot be written.
     pub fn configure(&self, component: &str, text: &str) {
         write(&self.plugin_dir().join(format!("{component}.cnf")), text);
+    }
+
+    /// The program with this server's folders, for a run that ends by itself, such as a migration between keyrings. Stop the
+    /// server first.
+    #[must_use]
+    pub fn command(&self) -> Command {
+        let mut command = self.installation.command(&self.program());
+        command
+            .arg("--no-defaults")
+            .args(base_args(&self.installation, &self.data()))
+            .args(user_arg(self.options.user))
+            .arg(format!("--plugin-dir={}", self.plugin_dir().display()));
+        command
     }
 
     fn launch(&self) -> Launch {
