@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use strongroom_testkit::mysql::Server;
 use strongroom_testkit::need;
+use strongroom_testkit::vault::strongroom_ok;
 
 use crate::rig::{
     NO_MASTER_KEY, RELOAD, ROTATE, Rig, checksums, create_functions, encrypted_table, keys, of_directory,
@@ -275,6 +276,32 @@ fn object_groups_keep_two_servers_with_one_account_apart() {
         assert_eq!(server.rows("SELECT COUNT(*) FROM t.a"), ["1000"]);
     }
     assert!(!first.log().contains("several servers"), "{}", first.log());
+}
+
+/// What a master key is gone for, its tables are; the server and everything else goes on.
+#[test]
+fn a_master_key_that_was_destroyed_at_the_vault_is_missed_and_nothing_more() {
+    let rig = Rig::new();
+    let endpoint = rig.vault.enrol("db1");
+    let mut server = need!(Server::start(rig.options(&of_directory(&endpoint))));
+    create_functions(&mut server);
+    encrypted_table(&mut server, "a");
+    let key = format!("INNODBKey-{}-1", server.uuid());
+    let conf = endpoint.display().to_string();
+    strongroom_ok(["key", "remove", &key, "--yes", "--conf", &conf]);
+    // In memory it is still there, and InnoDB carries every tablespace over to the next one.
+    server.sql(ROTATE);
+    server.restart().expect("it starts with the next key");
+    assert_eq!(server.value("SELECT COUNT(*) FROM t.a"), "1000");
+
+    let key = format!("INNODBKey-{}-2", server.uuid());
+    server.stop();
+    strongroom_ok(["key", "remove", &key, "--yes", "--conf", &conf]);
+    server.restart().expect("it starts without the key");
+    assert_eq!(status(&mut server, "Component_status"), "Active");
+    assert_eq!(server.sql_error("SELECT COUNT(*) FROM t.a").0, NO_MASTER_KEY);
+    assert_eq!(keys(&mut server), [""; 0]);
+    assert_eq!(server.value("SELECT keyring_key_generate('k', 'AES', 16)"), "1");
 }
 
 /// A sealed vault listens, and has no keys.

@@ -129,6 +129,35 @@ fn a_server_killed_anywhere_within_the_binary_logs_rotation_has_rotated_or_not()
 }
 
 #[test]
+#[ignore = "soak: rotations over many tablespaces, killed at random"]
+fn a_server_killed_at_any_moment_of_rotations_keeps_every_table() {
+    const TABLES: u32 = 200;
+    let rounds =
+        std::env::var("STRONGROOM_SOAK_ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(20);
+    let rig = Rig::new();
+    let mut server = need!(Server::start(rig.server_for("db1").arg("--innodb-redo-log-encrypt=ON")));
+    server.sql("CREATE DATABASE t");
+    for table in 0..TABLES {
+        server.sql(&format!("CREATE TABLE t.t{table} (a INT) ENCRYPTION='Y'"));
+        server.sql(&format!("INSERT INTO t.t{table} VALUES ({table})"));
+    }
+    let before = checksums(&mut server);
+    for round in 0_u64..rounds {
+        let mut connection = server.connection("root").expect("a connection");
+        let rotations = std::thread::spawn(move || while connection.query_drop(ROTATE).is_ok() {});
+        // From the first calls of a rotation to several rotations later.
+        std::thread::sleep(Duration::from_micros(round * round * 997 % 400_000));
+        server.kill9();
+        rotations.join().expect("no panic");
+        if let Err(error) = server.restart() {
+            panic!("round {round}: {error}");
+        }
+        assert_eq!(checksums(&mut server), before, "round {round}");
+    }
+    server.sql(ROTATE);
+}
+
+#[test]
 fn a_rotation_asks_the_vault_as_often_for_many_tablespaces_as_for_few() {
     let rig = Rig::new();
     let (front, options, _folder) = behind_a_front(&rig);

@@ -2,5 +2,6 @@
 
 mod conf_dir;
 mod encryption;
+mod migration;
 mod outage;
 mod rig;
