@@ -214,18 +214,25 @@ impl Loaded {
     /// Notes what an answer says about the servers.
     pub(super) fn learn<T>(&self, result: Result<T, Error>) -> Result<T, Error> {
         match &result {
-            Err(Error::StillAway { .. }) => {}
             Err(Error::BackEnd(
                 error @ (strongroom_client::Error::NoServer { .. }
                 | strongroom_client::Error::OutcomeUnknown { .. }),
             )) => *lock(&self.last_error) = Some(error.to_string()),
-            _ => {
+            Ok(_)
+            | Err(
+                Error::BackEnd(strongroom_client::Error::Refused { .. })
+                | Error::Exists { .. }
+                | Error::Ambiguous { .. }
+                | Error::NotReadable { .. },
+            ) => {
                 let first = !self.answered.swap(true, Ordering::Relaxed);
                 let back = lock(&self.last_error).take().is_some();
                 if back && first {
                     self.log.note("a key server answers now");
                 }
             }
+            // Whether anybody was asked is not to be seen from the others.
+            Err(_) => {}
         }
         result
     }

@@ -69,6 +69,8 @@ fn a_vault_that_is_away_at_the_start_is_used_when_it_comes() {
     );
     assert!(generate(&service, own(&master(1))).is_err());
     assert!(service.fetch(own(&master(1))).is_err(), "nobody knows whether it is there");
+    assert!(service.generate(own("key"), Some(b"AES"), 5).is_err());
+    assert!(!service.is_usable(), "what is refused here says nothing about the vault");
 
     vault.restart();
     assert!(service.fetch(own(&master(1))).unwrap().is_none(), "now it is known not to be");
