@@ -148,13 +148,19 @@ impl Codec {
         // The system tablespace keeps a log sequence number there, in the first page of each of its files, and pages of
         // large columns of ROW_FORMAT=COMPRESSED the number of another page.
         let used = self.space_id == 0 || self.geometry.is_compressed() || found == PageType::SPATIAL_INDEX;
-        // Percona Server leaves the encrypted type behind in a page that it decrypted.
-        let left = PageType(header::u16_at(page, ORIGINAL_TYPE)) == PageType::ENCRYPTED;
-        let zero = is_zero(&page[FLUSH_LSN..ORIGINAL_TYPE])
-            && (left || is_zero(&page[ORIGINAL_TYPE..ORIGINAL_TYPE + 2]))
-            && is_zero(&page[ORIGINAL_TYPE + 2..SPACE_ID]);
-        if used || zero { Ok(()) } else { Err(Fault::HeaderNotZero) }
+        if used || is_zero(&page[FLUSH_LSN..SPACE_ID]) || is_left_behind(page) {
+            return Ok(());
+        }
+        Err(Fault::HeaderNotZero)
     }
+}
+
+/// Whether bytes 26..34 are what a server leaves there in a page that it read encrypted or page-compressed and wrote as neither.
+fn is_left_behind(page: &[u8]) -> bool {
+    let [before, kept, after] =
+        [FLUSH_LSN..ORIGINAL_TYPE, ORIGINAL_TYPE..ORIGINAL_TYPE + 2, ORIGINAL_TYPE + 2..SPACE_ID];
+    let encrypted = PageType(header::u16_at(page, kept.start)) == PageType::ENCRYPTED;
+    (encrypted && is_zero(&page[before]) && is_zero(&page[after])) || compression::is_left_behind(page)
 }
 
 impl PageCodec for Codec {

@@ -76,6 +76,12 @@ impl Header {
     }
 }
 
+/// Whether a page that is not compressed has the header of one that was: a server that expands a page leaves all of it but
+/// the type.
+pub(crate) fn is_left_behind(page: &[u8]) -> bool {
+    Header::parse(page).is_ok()
+}
+
 /// The algorithm of a compressed page, and the bytes it takes with its header.
 ///
 /// # Errors
