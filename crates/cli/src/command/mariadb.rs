@@ -31,7 +31,7 @@ fn rotate(args: &MariadbKeyRotateArgs, output: Output) -> Result<(), Error> {
         output.note("Versions rise by two: MariaDB re-encrypts pages that are 2 or more behind.");
     }
     output.note(
-        "Running servers take it up at their next refresh, or at once by\nFLUSH KMIP_KEY_MANAGEMENT_KEYS.",
+        "Running servers take it up at their next refresh, or at once by\nFLUSH LOCAL KMIP_KEY_MANAGEMENT_KEYS; strongroom mariadb rotate does both.",
     );
     print(args.key_id, version.number(), output)
 }

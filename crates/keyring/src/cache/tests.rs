@@ -178,3 +178,18 @@ fn a_seal_key_beside_the_cache_or_open_to_others_is_refused() {
     fs::remove_file(&seal).unwrap();
     assert!(matches!(cache.read(), Err(CacheError::Disk { .. })));
 }
+
+proptest::proptest! {
+    /// What outsiders can write to is read without a panic, and no two texts are the same keys.
+    #[test]
+    fn any_bytes_are_a_cache_or_an_error(mut bytes in proptest::collection::vec(proptest::num::u8::ANY, 0..200), count in 0_u32..3) {
+        let _ = format::is_cache(&bytes);
+        if let Some(start) = bytes.first_chunk_mut() {
+            *start = count.to_be_bytes();
+        }
+        if let Ok(keys) = format::read_keys(&bytes) {
+            let entries: usize = keys.iter().map(|(_, _, key)| 9 + key.len()).sum();
+            proptest::prop_assert_eq!(bytes.len(), 4 + entries);
+        }
+    }
+}

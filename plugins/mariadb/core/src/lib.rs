@@ -13,7 +13,7 @@
 //! | [`keys`] | the keys being served, and how they stay current |
 //! | [`served`] | the one key service of this process and the two functions that serve from it |
 //! | [`status`] | status variables |
-//! | [`table`] | `FLUSH`, `SHOW` and the `INFORMATION_SCHEMA` table |
+//! | [`table`] | `FLUSH`, `SHOW` and the `INFORMATION_SCHEMA` tables |
 //!
 //! Invariants:
 //! - No page write ever waits for the network or for a lock that is held during network calls: what has been served
