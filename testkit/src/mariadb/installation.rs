@@ -69,6 +69,25 @@ impl Series {
     }
 }
 
+impl Series {
+    /// The series of a number such as `11.8`.
+    #[must_use]
+    pub fn of_number(number: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|series| series.number() == number)
+    }
+
+    /// Debian's packages of this series with the server's own regression tests, in a folder that nothing else uses: its
+    /// plugins may be replaced.
+    ///
+    /// # Errors
+    /// Says why they cannot be had.
+    pub fn with_suites(self) -> Result<Installation, Unavailable> {
+        let name = format!("{}-suites", self.codename());
+        let home = folder::once("mariadb", &name, |home| unpacked::with_suites(home, self.codename()))?;
+        Installation::at(&home.join("usr"), Vec::new())
+    }
+}
+
 impl fmt::Display for Series {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.number())

@@ -69,12 +69,31 @@ fn missing_libraries(program: &Path, home: &Path) -> Result<Vec<String>, Unavail
         .collect())
 }
 
+/// The server's own regression tests: scripts and data, and programs with libraries of their own.
+const SUITE_PACKAGES: [&str; 3] = ["mariadb-test-data", "mariadb-client", "mariadb-test"];
+/// Libraries that those programs need and that nothing else above does.
+const SUITE_LIBRARIES: [&str; 2] = ["mariadb-client-core", "libpcre2-posix3"];
+
 /// The packages of another release, with the C library and all that is built on it: its programs cannot run with this
 /// machine's. Each of them becomes a script of the same name that runs it through the unpacked loader.
 pub(super) fn for_release(home: &Path, codename: &str) -> Result<(), Unavailable> {
+    unpack_release(home, codename, &PROGRAM_PACKAGES, &PACKAGES)
+}
+
+/// The same with the server's own regression tests.
+pub(super) fn with_suites(home: &Path, codename: &str) -> Result<(), Unavailable> {
+    unpack_release(
+        home,
+        codename,
+        &[PROGRAM_PACKAGES, SUITE_LIBRARIES].concat(),
+        &[PACKAGES, SUITE_PACKAGES].concat(),
+    )
+}
+
+fn unpack_release(home: &Path, codename: &str, complete: &[&str], bare: &[&str]) -> Result<(), Unavailable> {
     let apt = Apt::of_release(home, codename)?;
-    let mut wanted = apt.with_dependencies(&PROGRAM_PACKAGES)?;
-    wanted.extend(PACKAGES.iter().map(ToString::to_string));
+    let mut wanted = apt.with_dependencies(complete)?;
+    wanted.extend(bare.iter().map(ToString::to_string));
     apt.unpack(&wanted)?;
     apt.drop_lists();
     run_through_the_loader(home).map_err(|error| Unavailable::new(WHAT, error.to_string()))

@@ -18,8 +18,9 @@ const ENCRYPT: u32 = 3;
 const DECRYPT: u32 = 2;
 
 /// What a call does, its length in bytes, its flags, and how often it is repeated.
-const CALLS: [(&str, u32, u32, u32); 6] = [
-    ("set-up and 16 bytes", 16, ENCRYPT, 200_000),
+const CALLS: [(&str, u32, u32, u32); 7] = [
+    ("set-up and end, no data", 0, ENCRYPT, 200_000),
+    ("redo record, 16 bytes", 16, ENCRYPT, 200_000),
     ("redo record, 48 bytes", 48, ENCRYPT, 200_000),
     ("redo block, 512 bytes", 512, ENCRYPT, 100_000),
     ("redo block, read", 512, DECRYPT, 100_000),
