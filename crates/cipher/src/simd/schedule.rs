@@ -2,7 +2,7 @@
 
 use core::arch::x86_64::*;
 
-use zeroize::Zeroize;
+use zeroize::{Zeroize, Zeroizing};
 
 use super::InstructionSet;
 
@@ -36,7 +36,7 @@ impl Schedule {
     pub(super) unsafe fn encrypting(set: InstructionSet, key: &[u8]) -> Option<Self> {
         let mut schedule = Self { keys: [0; ROUND_KEYS_MAX], rounds: key.len() / 4 + 6, set };
         match key.len() {
-            16 => expand::<4, 10>(key, &mut schedule),
+            16 => expand_128(key, &mut schedule),
             24 => expand::<6, 12>(key, &mut schedule),
             32 => expand::<8, 14>(key, &mut schedule),
             _ => return None,
@@ -72,6 +72,30 @@ fn to_vector(block: u128) -> __m128i {
 fn from_vector(vector: __m128i) -> u128 {
     let (low, high) = (_mm_cvtsi128_si64(vector), _mm_cvtsi128_si64(_mm_unpackhi_epi64(vector, vector)));
     u128::from(low as u64) | u128::from(high as u64) << 64
+}
+
+/// The key of every database page and log record, in a third of the time that [`expand`] takes: a round's four words are one
+/// vector, and the S-box, the rotation and the constant work on four copies of the word they are for.
+#[inline]
+#[target_feature(enable = "aes,sse2")]
+fn expand_128(key: &[u8], schedule: &mut Schedule) {
+    let Ok(key) = <[u8; 16]>::try_from(key).map(Zeroizing::new) else { return };
+    let mut words = to_vector(u128::from_le_bytes(*key));
+    schedule.keys[0] = from_vector(words);
+    let mut constant = 1_i32;
+    for at in 1..=10 {
+        // Equal columns, so that the last round's row shift moves equal bytes only. The rotation comes after the S-box, so
+        // the constant, which the last round adds as its key, goes to the byte that will be rotated to its place.
+        let last = _mm_shuffle_epi32::<0xFF>(words);
+        let mixed = _mm_aesenclast_si128(last, _mm_set1_epi32(constant << 8));
+        let rotated = _mm_or_si128(_mm_srli_epi32::<8>(mixed), _mm_slli_epi32::<24>(mixed));
+        // Each word is the exclusive-or of all before it in the round.
+        words = _mm_xor_si128(words, _mm_slli_si128::<4>(words));
+        words = _mm_xor_si128(words, _mm_slli_si128::<8>(words));
+        words = _mm_xor_si128(words, rotated);
+        schedule.keys[at] = from_vector(words);
+        constant = if constant == 0x80 { 0x1B } else { constant << 1 };
+    }
 }
 
 /// The S-box on each byte of a word. With four equal columns the last round's row shift moves equal bytes only.
