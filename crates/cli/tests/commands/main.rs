@@ -12,6 +12,7 @@ mod mysql_server;
 mod quickstart;
 mod revocation;
 mod tablespace;
+mod tablespace_mariadb;
 mod tablespace_mysql;
 mod usage;
 
