@@ -97,6 +97,9 @@ impl Front {
             {
                 return refuse(ResultReason::InvalidField, "Offset Items are not known");
             }
+            if matches!(item.payload, RequestPayload::Destroy(_)) && !self.habits.destroys {
+                return refuse(ResultReason::PermissionDenied, "this client may not destroy objects");
+            }
             let Some(attributes) = given(&item.payload) else { continue };
             if !self.habits.custom_attributes && attributes.iter().any(is_custom) {
                 return refuse(ResultReason::InvalidField, "custom attributes are not supported");

@@ -37,6 +37,8 @@ pub struct Habits {
     pub names_are_free_again: bool,
     /// Whether a Locate looks at names. A server that does not gives every object that has the other attributes.
     pub names_are_compared: bool,
+    /// Whether this client may destroy objects.
+    pub destroys: bool,
     /// Whether the server's certificate names its address (otherwise it has a common name and no more).
     pub certificate_names_address: bool,
 }
@@ -60,6 +62,7 @@ impl Default for Habits {
             offset_items: OffsetItems::Honoured,
             custom_attributes: true,
             names_are_free_again: true,
+            destroys: true,
             names_are_compared: true,
             certificate_names_address: true,
         }
@@ -76,6 +79,7 @@ impl Habits {
             offset_items: OffsetItems::Refused,
             custom_attributes: false,
             names_are_free_again: false,
+            destroys: true,
             certificate_names_address: false,
             ..Self::default()
         }

@@ -288,7 +288,9 @@ impl Backend for Kmip {
 
     fn remove(&self, name: &KeyName) -> Result<bool, Error> {
         match self.identifier(name)? {
-            Some(identifier) => Ok(super::dispose_with_name(&self.session, &identifier)? == Effect::Done),
+            Some(identifier) => {
+                Ok(super::dispose_with_name(&self.session, &identifier, &name.in_back_end())? == Effect::Done)
+            }
             None => Ok(false),
         }
     }

@@ -5,7 +5,7 @@ mod kmip;
 mod memory;
 
 use strongroom_client::{Effect, Session};
-use strongroom_kmip::attribute::{Attribute, AttributeKind, Attributes};
+use strongroom_kmip::attribute::{Attribute, AttributeKind, Attributes, Name};
 use strongroom_kmip::types::{ResultReason, RevocationReasonCode};
 use strongroom_secret::KeyMaterial;
 
@@ -113,15 +113,19 @@ pub(crate) fn dispose(session: &Session, identifier: &str) -> Result<Effect, str
 }
 
 /// The same, and the object's name is free again afterwards, even at servers that keep those of destroyed objects: it loses its name
-/// before it is destroyed.
-pub(crate) fn dispose_with_name(session: &Session, identifier: &str) -> Result<Effect, Error> {
+/// before it is destroyed, and gets it back where the server refuses to destroy it.
+pub(crate) fn dispose_with_name(session: &Session, identifier: &str, name: &str) -> Result<Effect, Error> {
     if deactivate(session, identifier)? == Effect::NoSuchObject {
         return Ok(Effect::NoSuchObject);
     }
     match session.delete_attribute(identifier, AttributeKind::Name) {
-        Ok(Effect::Done) => session.destroy(identifier).map_err(|error| Error::LeftNameless {
-            identifier: identifier.to_owned(),
-            source: Box::new(error),
+        Ok(Effect::Done) => session.destroy(identifier).map_err(|error| {
+            let named = Attribute::Name(Name::text(name));
+            let is_refused = matches!(error, strongroom_client::Error::Refused { .. });
+            if is_refused && matches!(session.add_attribute(identifier, &named), Ok(Effect::Done)) {
+                return error.into();
+            }
+            Error::LeftNameless { identifier: identifier.to_owned(), source: Box::new(error) }
         }),
         // A server that takes no name away may still free it with the object.
         Ok(_) | Err(strongroom_client::Error::Refused { .. }) => Ok(session.destroy(identifier)?),

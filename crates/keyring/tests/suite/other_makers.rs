@@ -115,3 +115,18 @@ fn a_certificate_with_a_common_name_alone_is_not_taken_unless_that_is_asked_for(
     }
     Session::connect(&endpoint(&server), options(habits)).unwrap();
 }
+
+#[test]
+fn a_key_that_may_not_be_destroyed_keeps_its_name() {
+    let vault = Vault::start();
+    let habits = Habits { destroys: false, ..Habits::default() };
+    let server = Server::start(&vault, "db", habits);
+    let keyring =
+        Keyring::from(Kmip::new(Session::connect(&endpoint(&server), options(habits)).unwrap(), None));
+    let name = KeyName::new("key", Some("root@localhost")).unwrap();
+    keyring.generate(&name, KeyKind::Aes, 32).unwrap();
+    let before = keyring.fetch(&name).unwrap();
+    let refused = keyring.remove(&name).unwrap_err().to_string();
+    assert!(refused.contains("may not destroy"), "{refused}");
+    assert_eq!(keyring.fetch(&name).unwrap(), before);
+}
