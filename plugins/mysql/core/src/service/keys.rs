@@ -8,7 +8,7 @@ use strongroom_keyring::name::NameError;
 use strongroom_keyring::{Error, Key, KeyKind, KeyName};
 use strongroom_secret::KeyMaterial;
 
-use super::loaded::Loaded;
+use super::loaded::{Loaded, Purpose};
 use super::{Service, server_uuid};
 
 /// Why something was not done.
@@ -75,7 +75,7 @@ impl Service {
             let key = match loaded.memory().in_memory(&name) {
                 Some(key) => Some(key),
                 None => {
-                    let keyring = loaded.keyring(Some(&name)).ok_or(Trouble::NoServerUuid)?;
+                    let keyring = loaded.keyring(Purpose::Read(&name)).ok_or(Trouble::NoServerUuid)?;
                     loaded.learn(keyring.fetch(&name)).map_err(Trouble::Keyring)?
                 }
             };
@@ -105,7 +105,7 @@ impl Service {
     pub fn generate(&self, asked: Asked<'_>, kind: Option<&[u8]>, bytes: usize) -> Result<(), Trouble> {
         self.change(asked, "generated", |loaded, name| {
             let kind = self::kind(kind)?;
-            let keyring = loaded.keyring(Some(name)).ok_or(Trouble::NoServerUuid)?;
+            let keyring = loaded.keyring(Purpose::Change(name)).ok_or(Trouble::NoServerUuid)?;
             loaded.learn(keyring.generate(name, kind, bytes)).map_err(Trouble::Keyring)
         })
     }
@@ -119,7 +119,7 @@ impl Service {
             let kind = self::kind(kind)?;
             let bytes = bytes.ok_or(Trouble::Incomplete)?;
             kind.check(bytes.len()).map_err(Trouble::Keyring)?;
-            let keyring = loaded.keyring(Some(name)).ok_or(Trouble::NoServerUuid)?;
+            let keyring = loaded.keyring(Purpose::Change(name)).ok_or(Trouble::NoServerUuid)?;
             loaded.learn(keyring.store(name, kind, &KeyMaterial::new(bytes))).map_err(Trouble::Keyring)
         })
     }
@@ -130,7 +130,7 @@ impl Service {
     /// [`Trouble`], logged.
     pub fn remove(&self, asked: Asked<'_>) -> Result<(), Trouble> {
         self.change(asked, "removed", |loaded, name| {
-            let keyring = loaded.keyring(Some(name)).ok_or(Trouble::NoServerUuid)?;
+            let keyring = loaded.keyring(Purpose::Change(name)).ok_or(Trouble::NoServerUuid)?;
             match loaded.learn(keyring.remove(name)).map_err(Trouble::Keyring)? {
                 true => Ok(()),
                 false => Err(Trouble::Absent),
@@ -173,7 +173,7 @@ impl Service {
     /// [`Trouble`], logged.
     pub fn names(&self) -> Result<Vec<KeyName>, Trouble> {
         let result = self.loaded().ok_or(Trouble::NotLoaded).and_then(|loaded| {
-            let keyring = loaded.keyring(None).ok_or(Trouble::NoServerUuid)?;
+            let keyring = loaded.keyring(Purpose::List).ok_or(Trouble::NoServerUuid)?;
             let names = loaded.learn(keyring.names(usize::MAX)).map_err(Trouble::Keyring)?;
             *loaded.identifiers() = names.iter().cloned().collect();
             Ok(names.into_iter().map(|(name, _)| name).collect())
@@ -195,7 +195,7 @@ impl Service {
         if let Some(identifier) = loaded.identifiers().get(&name) {
             return Ok(Some(identifier.clone()));
         }
-        let keyring = loaded.keyring(Some(&name)).ok_or(Trouble::NoServerUuid)?;
+        let keyring = loaded.keyring(Purpose::Read(&name)).ok_or(Trouble::NoServerUuid)?;
         let described = loaded.learn(keyring.describe(&name)).map_err(Trouble::Keyring)?;
         Ok(described.map(|key| key.identifier))
     }

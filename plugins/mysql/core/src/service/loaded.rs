@@ -53,6 +53,17 @@ struct Files {
 /// What tells a file from its successor: inode, length, and the time of its last change in seconds and nanoseconds.
 type Print = (u64, u64, i64, i64);
 
+/// What a keyring is wanted for.
+#[derive(Clone, Copy)]
+pub(super) enum Purpose<'a> {
+    /// To look at this key.
+    Read(&'a KeyName),
+    /// To make or remove this key.
+    Change(&'a KeyName),
+    /// To see which keys there are.
+    List,
+}
+
 /// Why what a configuration names cannot be used.
 #[derive(Debug)]
 pub enum OpenError {
@@ -142,12 +153,12 @@ impl Loaded {
         self.configuration.data_dir.as_deref().and_then(server_uuid::of_data_directory)
     }
 
-    /// The keyring, for the key of this name; `None` while it is not known in which group that key belongs.
+    /// The keyring, for what is to be done; `None` while it is not known in which group that is to be done.
     ///
     /// Files of the endpoint that have changed are read first: a certificate that was renewed on disk is used from then on.
-    pub(super) fn keyring(&self, name: Option<&KeyName>) -> Option<&CachedKeyring> {
+    pub(super) fn keyring(&self, purpose: Purpose<'_>) -> Option<&CachedKeyring> {
         self.renew();
-        self.settle(name).then_some(&self.keyring)
+        self.settle(purpose).then_some(&self.keyring)
     }
 
     /// The keys that are in memory, which nobody has to be asked for.
@@ -155,8 +166,9 @@ impl Loaded {
         &self.keyring
     }
 
-    /// Whether the group is known. Where it is the server's uuid, that may not have been made yet when the keyring was loaded.
-    fn settle(&self, name: Option<&KeyName>) -> bool {
+    /// Whether the group is known, or does not matter. Where it is the server's uuid, that may not have been made yet when the keyring
+    /// was loaded.
+    fn settle(&self, purpose: Purpose<'_>) -> bool {
         /// InnoDB makes and removes this key to see whether the keyring works, and never uses it.
         const PROBE: &str = "DefaultMasterKey";
         if self.configuration.group != Group::ServerUuid {
@@ -166,9 +178,21 @@ impl Loaded {
         if group.is_some() {
             return true;
         }
-        let uuid = self.server_uuid().or_else(|| name.and_then(server_uuid::in_name).map(str::to_owned));
-        let Some(uuid) = uuid else {
-            return name.is_some_and(|name| name.owner().is_none() && name.id() == PROBE);
+        // A server makes keys under its own uuid only, while it reads those of another whose data it took over.
+        let in_name = match purpose {
+            Purpose::Change(name) => server_uuid::in_name(name),
+            _ => None,
+        };
+        let Some(uuid) = self.server_uuid().or_else(|| in_name.map(str::to_owned)) else {
+            return match purpose {
+                Purpose::Change(name) | Purpose::Read(name)
+                    if name.owner().is_none() && name.id() == PROBE =>
+                {
+                    true
+                }
+                Purpose::Read(name) => server_uuid::in_name(name).is_some(),
+                _ => false,
+            };
         };
         match self.reopen(Some(uuid.clone())) {
             Ok(keyring) => {
