@@ -153,6 +153,17 @@ fn a_cache_that_is_old_or_foreign_or_changed_starts_nothing() {
     // And with all of that put right, it is good.
     *server.options_mut() = options;
     server.restart().expect("starts from the cache");
+    server.stop();
+
+    // A server that takes connections and never answers is away as well.
+    rig.keys.restart();
+    rig.keys.pause();
+    server.options_mut().args.push("--kmip-key-management-refresh-interval=1".into());
+    server.restart().expect("starts from the cache");
+    assert!(status(&mut server, "cache").starts_with("in use"), "{}", status(&mut server, "cache"));
+    assert!(status(&mut server, "last_refresh").contains("no answer within"));
+    rig.keys.resume();
+    eventually(&mut server, "the key server is heard", |server| status(server, "cache") == "OK");
 }
 
 #[test]
