@@ -8,6 +8,7 @@
 //! dev-depend on it. It therefore talks to the product as its users do: through the command and the sockets.
 //! The one exception is [`other_maker`], which reads KMIP messages with `strongroom-kmip`.
 
+mod apt;
 pub mod built;
 pub mod certificates;
 pub mod disk;

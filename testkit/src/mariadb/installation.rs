@@ -4,8 +4,8 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::apt::codename_of_this_machine;
 use super::{WHAT, unpacked};
+use crate::apt::codename_of_this_machine;
 use crate::process::run;
 use crate::{Unavailable, folder};
 

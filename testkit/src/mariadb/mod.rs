@@ -1,6 +1,5 @@
 //! A private `mariadbd`: its own data directory, one Unix socket, no network.
 
-mod apt;
 mod installation;
 mod server;
 mod unpacked;

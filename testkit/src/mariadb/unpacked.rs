@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::WHAT;
-use super::apt::Apt;
 use crate::Unavailable;
+use crate::apt::Apt;
 use crate::process::run;
 
 /// What is needed: the server and its messages, the stock plugins, and the backup program.
@@ -34,7 +34,7 @@ pub(super) fn library_folders(home: &Path) -> Vec<PathBuf> {
 /// The packages of this machine's own release, and, as long as a program misses a shared library, the libraries that the
 /// packages so far depend on and the system lacks.
 pub(super) fn for_this_machine(home: &Path) -> Result<(), Unavailable> {
-    let apt = Apt::of_this_machine(home)?;
+    let apt = Apt::of_this_machine(WHAT, home)?;
     let mut unpacked: BTreeSet<String> = PACKAGES.iter().map(ToString::to_string).collect();
     apt.unpack(&unpacked)?;
     let programs = ["usr/sbin/mariadbd", "usr/bin/mariadb-backup"].map(|program| home.join(program));
@@ -91,7 +91,7 @@ pub(super) fn with_suites(home: &Path, codename: &str) -> Result<(), Unavailable
 }
 
 fn unpack_release(home: &Path, codename: &str, complete: &[&str], bare: &[&str]) -> Result<(), Unavailable> {
-    let apt = Apt::of_release(home, codename)?;
+    let apt = Apt::of_release(WHAT, home, codename)?;
     let mut wanted = apt.with_dependencies(complete)?;
     wanted.extend(bare.iter().map(ToString::to_string));
     apt.unpack(&wanted)?;

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::debian;
+use crate::apt::{Apt, UNSTABLE};
 use crate::process::run;
 use crate::{Unavailable, folder};
 
@@ -97,8 +97,21 @@ pub fn installation() -> Result<Installation, Unavailable> {
             "it is unpacked on x86-64 only: STRONGROOM_MYSQL names an installed one",
         ));
     }
-    let home = folder::once("mysql", UNPACKED, |home| {
-        debian::unpack(&PACKAGES, home).map_err(|why| Unavailable::new(WHAT, why))
-    })?;
+    let home = folder::once("mysql", UNPACKED, unpack)?;
     Installation::at(&home.join("usr"), Some(&home.join("usr/lib/x86_64-linux-gnu")))
+}
+
+/// Debian has MySQL in sid alone. Its programs need sid's libraries, the C library and its loader among them.
+fn unpack(home: &Path) -> Result<(), Unavailable> {
+    let apt = Apt::of_release(WHAT, home, UNSTABLE)?;
+    let mut wanted = apt.with_dependencies(&PACKAGES)?;
+    wanted.retain(|name| PACKAGES.contains(&name.as_str()) || is_library(name));
+    apt.unpack(&wanted)?;
+    apt.drop_lists();
+    Ok(())
+}
+
+/// Programs such as perl, and what packages need in order to be installed, are left out.
+fn is_library(package: &str) -> bool {
+    (package.starts_with("lib") && !package.starts_with("libperl")) || package == "zlib1g"
 }

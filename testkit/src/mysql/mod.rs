@@ -1,6 +1,5 @@
 //! A private `mysqld`: its own data directory, plugin folder, manifest and Unix socket, and no network unless asked for.
 
-mod debian;
 mod install;
 pub mod keys;
 mod options;

@@ -6,42 +6,45 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::WHAT;
 use crate::Unavailable;
 use crate::process::run;
 
 const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 
+/// The release of Debian that is never released: what is newest.
+pub(crate) const UNSTABLE: &str = "sid";
+
 /// Packages that are unpacked below `home`, from the package sources of this machine or of another Debian release.
-pub(super) struct Apt {
+pub(crate) struct Apt {
+    /// What is unpacked, for those who are told that it cannot be.
+    what: &'static str,
     home: PathBuf,
     other_release: bool,
 }
 
 impl Apt {
     /// The machine's own package sources.
-    pub(super) fn of_this_machine(home: &Path) -> Result<Self, Unavailable> {
+    pub(crate) fn of_this_machine(what: &'static str, home: &Path) -> Result<Self, Unavailable> {
         for tool in ["apt-get", "apt-cache", "dpkg-deb", "ldd"] {
             if run(Command::new(tool).arg("--version")).is_err() {
                 return Err(Unavailable::new(
-                    WHAT,
+                    what,
                     format!(
-                        "no mariadbd is installed, and it cannot be unpacked without {tool} (Debian and its kin)"
+                        "its server is not installed, and cannot be unpacked without {tool} (Debian and its kin)"
                     ),
                 ));
             }
         }
-        Ok(Self { home: home.to_path_buf(), other_release: false })
+        Ok(Self { what, home: home.to_path_buf(), other_release: false })
     }
 
     /// Another release of Debian, from the mirrors that this machine, itself a Debian, uses. Nothing that is installed
     /// here counts for it.
-    pub(super) fn of_release(home: &Path, codename: &str) -> Result<Self, Unavailable> {
-        Self::of_this_machine(home)?;
-        let fail = |why: String| Unavailable::new(WHAT, why);
+    pub(crate) fn of_release(what: &'static str, home: &Path, codename: &str) -> Result<Self, Unavailable> {
+        let apt = Self { other_release: true, ..Self::of_this_machine(what, home)? };
+        let fail = |why: String| Unavailable::new(what, why);
         let own = codename_of_this_machine()
             .ok_or_else(|| fail(format!("unpacking that of Debian's {codename} needs a Debian")))?;
-        let apt = Self { home: home.to_path_buf(), other_release: true };
         let sources: BTreeSet<String> = run(Command::new("apt-get").args([
             "indextargets",
             "--format",
@@ -67,7 +70,7 @@ impl Apt {
     }
 
     /// Private package lists are ten times the size of the server.
-    pub(super) fn drop_lists(&self) {
+    pub(crate) fn drop_lists(&self) {
         let _ = fs::remove_dir_all(self.state());
     }
 
@@ -105,8 +108,8 @@ impl Apt {
     }
 
     /// Downloads packages, without what they depend on, and unpacks them.
-    pub(super) fn unpack(&self, packages: &BTreeSet<String>) -> Result<(), Unavailable> {
-        let fail = |why: String| Unavailable::new(WHAT, why);
+    pub(crate) fn unpack(&self, packages: &BTreeSet<String>) -> Result<(), Unavailable> {
+        let fail = |why: String| Unavailable::new(self.what, why);
         let downloads = self.home.join("downloads");
         let _ = fs::remove_dir_all(&downloads);
         fs::create_dir_all(&downloads).map_err(|error| fail(error.to_string()))?;
@@ -123,18 +126,18 @@ impl Apt {
     }
 
     /// The packages, and all that must be there for them.
-    pub(super) fn with_dependencies(&self, packages: &[&str]) -> Result<BTreeSet<String>, Unavailable> {
+    pub(crate) fn with_dependencies(&self, packages: &[&str]) -> Result<BTreeSet<String>, Unavailable> {
         let plan = run(self
             .command("apt-get")
             .args(["--simulate", "--no-install-recommends", "install"])
             .args(packages))
-        .map_err(|why| Unavailable::new(WHAT, why))?;
+        .map_err(|why| Unavailable::new(self.what, why))?;
         let planned = plan.lines().filter_map(|line| line.strip_prefix("Inst ")?.split(' ').next());
         Ok(planned.map(str::to_owned).collect())
     }
 
     /// The libraries among what `packages` depend on that are neither installed nor unpacked.
-    pub(super) fn missing_libraries(
+    pub(crate) fn missing_libraries(
         &self,
         packages: &BTreeSet<String>,
     ) -> Result<BTreeSet<String>, Unavailable> {
@@ -143,7 +146,7 @@ impl Apt {
             .arg("depends")
             .args(["--no-recommends", "--no-suggests", "--no-conflicts", "--no-breaks", "--no-replaces"])
             .args(packages))
-        .map_err(|why| Unavailable::new(WHAT, why))?;
+        .map_err(|why| Unavailable::new(self.what, why))?;
         Ok(output
             .lines()
             .filter_map(|line| line.trim().strip_prefix("Depends: "))
@@ -155,7 +158,7 @@ impl Apt {
 }
 
 /// The release this machine runs, if that is a Debian.
-pub(super) fn codename_of_this_machine() -> Option<String> {
+pub(crate) fn codename_of_this_machine() -> Option<String> {
     let about = fs::read_to_string("/etc/os-release").ok()?;
     let value = |name: &str| {
         about
@@ -171,8 +174,9 @@ fn source_line(target: &str, own: &str, other: &str) -> Option<String> {
     let (uri, release, component) = (fields.next()?, fields.next()?, fields.next()?);
     let pocket = release.strip_prefix(own)?;
     let signed = if Path::new(KEYRING).exists() { format!("[signed-by={KEYRING}] ") } else { String::new() };
-    (component == "main" && (pocket.is_empty() || pocket.starts_with('-')))
-        .then(|| format!("deb {signed}{uri} {other}{pocket} main"))
+    // Unstable has no updates beside it.
+    let has_pocket = pocket.is_empty() || (pocket.starts_with('-') && other != UNSTABLE);
+    (component == "main" && has_pocket).then(|| format!("deb {signed}{uri} {other}{pocket} main"))
 }
 
 fn is_installed(package: &str) -> bool {
@@ -197,6 +201,11 @@ mod tests {
             of("http://a.example/sec/ bookworm-security main").as_deref(),
             Some("deb http://a.example/sec/ trixie-security main")
         );
+        let newest = |target| source_line(target, "bookworm", UNSTABLE);
+        assert!(
+            newest("http://a.example/debian/ bookworm main").is_some_and(|line| line.ends_with(" sid main"))
+        );
+        assert_eq!(newest("http://a.example/sec/ bookworm-security main"), None);
         assert_eq!(of("http://a.example/debian/ bookworm contrib"), None);
         assert_eq!(of("http://b.example/tool/ bookwormish main"), None);
         assert_eq!(of("http://b.example/tool/ nodistro main"), None);
