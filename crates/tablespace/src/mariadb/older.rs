@@ -146,6 +146,7 @@ pub(super) fn check(
     let page = match number > 0 && is_compressed(page) {
         false => page,
         true => {
+            check_header(number, space_id, page)?;
             expanded = unpack(page)?;
             &expanded
         }
@@ -156,6 +157,10 @@ pub(super) fn check(
         other => other,
     };
     checksum::verify(geometry, page, policy)?;
+    check_header(number, space_id, page)
+}
+
+fn check_header(number: u32, space_id: u32, page: &[u8]) -> Result<(), Fault> {
     let found = header::u32_at(page, NUMBER);
     if found != number {
         return Err(Fault::Number { found });

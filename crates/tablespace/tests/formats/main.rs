@@ -6,6 +6,7 @@ mod interrupted;
 mod keyring_file;
 mod live;
 mod mariadb;
+mod mariadb_exchange;
 mod page_sizes;
 mod samples;
 mod writer;

@@ -15,7 +15,7 @@ use strongroom_testkit::folder::Scratch;
 use strongroom_testkit::mariadb::{self, Series, Server};
 use strongroom_testkit::{every_series, need};
 
-const MARKER: &[u8] = b"a row nobody may find on disk";
+pub(crate) const MARKER: &[u8] = b"a row nobody may find on disk";
 const KEYS: [(u32, [u8; 16]); 2] = [(1, *b"the system's key"), (33, *b"a table's own...")];
 const TRANSACTION_SYSTEM_PAGE: usize = 5;
 
@@ -178,6 +178,7 @@ fn every_file(series: Series, page_bytes: u32, mode: Mode, checksum: &str) {
         assert!(encrypted > 0, "{name}");
         assert!(!contains(&stored, MARKER), "{name} shows rows");
         again(&stored, &run, &tablespace, mode, &name);
+        damaged(&stored, &tablespace, &name);
     }
     for wanted in kinds(page_bytes).iter().map(|(table, _)| *table).chain(["place"]) {
         let name = format!("{wanted}.ibd");
@@ -187,6 +188,53 @@ fn every_file(series: Series, page_bytes: u32, mode: Mode, checksum: &str) {
     match checksum {
         "full_crc32" => assert_eq!((*evidence, head), (Evidence::FullCrc32, &Ok(Algorithm::FullCrc32))),
         _ => assert_eq!((*evidence, head), (Evidence::CryptData, &Ok(Algorithm::Crc32))),
+    }
+}
+
+/// A flipped bit in an encrypted page is noticed, and no page but that one is named for it.
+fn damaged(stored: &[u8], tablespace: &Tablespace, name: &str) {
+    let size = tablespace.geometry.physical();
+    let codec = tablespace.open(&keys(), options(tablespace, stored)).expect("its crypt data");
+    let pages = stored
+        .chunks(size)
+        .zip(0_u32..)
+        .filter(|(page, number)| matches!(codec.classify(*number, page).state, PageState::Encrypted { .. }));
+    for (page, number) in pages.take(3) {
+        // Behind a page-compressed page, and in its last eight bytes, nothing is protected.
+        let end = match codec.classify(number, page).page_compressed {
+            true => page.iter().rposition(|byte| *byte != 0).unwrap_or(0),
+            false => size,
+        };
+        let odd = (1..end).step_by(end / 23 + 1);
+        for at in [0, 4, 7, 16, 23, 24, 25, 26, 29, 30, 33, 34, 37, 38, end - 9, end - 5, end - 1]
+            .into_iter()
+            .chain(odd)
+        {
+            let mut flipped = page.to_vec();
+            flipped[at] ^= 0x10;
+            let faults = codec.decrypt(number, &mut flipped).expect("decrypted");
+            let named: Vec<u32> = faults.iter().map(|fault| fault.page).collect();
+            assert_eq!(named, [number], "{name}: byte {at}");
+        }
+        let faults = codec.decrypt(number + 1, &mut page.to_vec()).expect("decrypted");
+        assert_eq!(faults.len(), 1, "{name}: in the place of another page");
+    }
+    // Keys that are not the file's, and none.
+    let other: Arc<dyn MasterKeySource> = Arc::new(KEYS.iter().fold(KeysInMemory::new(), |keys, (id, _)| {
+        keys.with_mariadb_key(*id, 1, KeyMaterial::new(b"quite other keys"))
+    }));
+    let none: Arc<dyn MasterKeySource> = Arc::new(KeysInMemory::new());
+    for (keys, wrong) in [(other, true), (none, false)] {
+        let codec = tablespace.open(&keys, options(tablespace, stored)).expect("its crypt data");
+        let faults = codec.decrypt(0, &mut stored.to_vec()).expect("decrypted");
+        assert!(!faults.is_empty());
+        for fault in faults {
+            match fault.fault {
+                Fault::WrongKey { version: 1, .. } => assert!(wrong, "{name}"),
+                Fault::KeyAbsent { version: 1, .. } => assert!(!wrong, "{name}"),
+                other => panic!("{name}: {other}"),
+            }
+        }
     }
 }
 
