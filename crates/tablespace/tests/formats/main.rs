@@ -9,4 +9,5 @@ mod mariadb;
 mod mariadb_exchange;
 mod page_sizes;
 mod samples;
+mod wear;
 mod writer;
