@@ -131,6 +131,14 @@ fn cache(
         Some(location) => location.clone(),
         None => return Err(StartError::NoSealKey),
     };
+    let (interval, max_age) = (configuration.refresh_interval, configuration.cache_max_age);
+    if interval.is_zero() || interval >= max_age {
+        log.warning(&format!(
+            "the sealed cache is good for {} s (cache_max_age), and no refresh renews it in that time (refresh_interval is {}); it has to be renewed by FLUSH LOCAL KMIP_KEY_MANAGEMENT_KEYS",
+            max_age.as_secs(),
+            interval.as_secs()
+        ));
+    }
     let authorities = endpoint.authority.iter().map(AsRef::as_ref);
     let identity = Identity::new(authorities, &endpoint.subject(), &configuration.key_prefix);
     let sealed = SealedCache::new(file.clone(), seal_key, identity, configuration.cache_max_age);
