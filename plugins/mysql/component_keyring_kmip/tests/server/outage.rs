@@ -18,7 +18,7 @@ use crate::rig::{
 
 /// Time for one server in these tests. The list has three times as long, and InnoDB asks a few times; the rest is a slow machine.
 const TIMEOUT_MS: u32 = 500;
-const BOUND: Duration = Duration::from_secs(15);
+const BOUND: Duration = Duration::from_secs(60);
 
 #[test]
 fn without_the_vault_a_server_starts_and_recovers_by_a_reload() {
@@ -81,10 +81,13 @@ fn while_the_vault_is_away_cached_keys_go_on_and_changes_fail_with_the_reason() 
             rig.vault.kill9();
         }
         let start = Instant::now();
+        let said = server.log().len();
         assert_eq!(server.value("SELECT keyring_key_fetch('k')"), "cached");
         assert_eq!(server.value("SELECT COUNT(*) FROM t.a"), "1000");
         server.sql(&format!("CREATE TABLE t.made_{hangs} (a INT) ENCRYPTION='Y'"));
-        assert!(start.elapsed() < Duration::from_secs(3), "what is in memory takes {:?}", start.elapsed());
+        // Whoever asks the vault now leaves a line.
+        let log = server.log().split_off(said);
+        assert!(!log.contains(crate::rig::COMPONENT), "what is in memory is asked for:\n{log}");
         let said = server.log().len();
         assert_eq!(server.value("SELECT keyring_key_generate('n', 'AES', 16)"), "");
         assert_eq!(server.value("SELECT keyring_key_store('n', 'SECRET', 'x')"), "");
@@ -150,7 +153,7 @@ fn a_standby_takes_over_from_a_vault_that_is_killed_hangs_or_babbles() {
     assert_eq!(server.value("SELECT keyring_key_generate('hung', 'AES', 16)"), "1");
     assert_eq!(server.value("SELECT COUNT(*) FROM t.a"), "1000");
     server.sql(ROTATE);
-    assert!(start.elapsed() < 2 * BOUND, "{:?}", start.elapsed());
+    assert!(start.elapsed() < BOUND, "{:?}", start.elapsed());
 }
 
 /// Something that listens, says what no KMIP server says, and hangs up.
@@ -301,6 +304,27 @@ fn a_master_key_that_was_destroyed_at_the_vault_is_missed_and_nothing_more() {
     assert_eq!(server.sql_error("SELECT COUNT(*) FROM t.a").0, NO_MASTER_KEY);
     assert_eq!(keys(&mut server), [""; 0]);
     assert_eq!(server.value("SELECT keyring_key_generate('k', 'AES', 16)"), "1");
+}
+
+/// InnoDB takes as many bytes as it needs of whatever it is given, so a shorter key must not reach it.
+#[test]
+fn a_master_key_of_another_length_is_refused_and_the_one_before_stays() {
+    let rig = Rig::new();
+    let endpoint = rig.vault.enrol("db1");
+    let mut server = need!(Server::start(rig.options(&of_directory(&endpoint))));
+    encrypted_table(&mut server, "a");
+    let next = format!("INNODBKey-{}-2", server.uuid());
+    let conf = endpoint.display().to_string();
+    strongroom_ok(["key", "generate", &next, "--bits", "128", "--conf", &conf]);
+    assert_eq!(server.sql_error(ROTATE).0, NO_MASTER_KEY);
+    let log = server.log();
+    assert!(log.lines().any(|line| line.contains("[ERROR]") && line.contains("16 bytes")), "{log}");
+    encrypted_table(&mut server, "b");
+    server.restart().expect("it starts with the key before");
+    assert_eq!(server.value("SELECT COUNT(*) FROM t.b"), "1000");
+    strongroom_ok(["key", "remove", &next, "--yes", "--conf", &conf]);
+    server.sql(ROTATE);
+    assert_eq!(server.value("SELECT COUNT(*) FROM t.a"), "1000");
 }
 
 /// A sealed vault listens, and has no keys.

@@ -13,7 +13,7 @@ use crate::rig::{ROTATE, ROTATE_BINLOG, Rig, checksums, encrypted_table, of_dire
 /// No rotation asks so often; it is here so that a test ends.
 const CALLS_MAX: u32 = 100;
 /// A refusal comes at once where the vault does not hang.
-const BOUND: Duration = Duration::from_secs(20);
+const BOUND: Duration = Duration::from_secs(60);
 
 /// A vault behind a front that can fail, and a server with keys there.
 fn behind_a_front(rig: &Rig) -> (other_maker::Server, Options, tempfile::TempDir) {

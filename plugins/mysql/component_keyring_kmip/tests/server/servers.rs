@@ -78,7 +78,7 @@ fn a_replica_and_a_clone_have_keys_of_their_own() {
     replica.sql("START REPLICA");
     let caught_up = |source: &mut Server, replica: &mut Server| {
         let done = source.value("SELECT @@GLOBAL.gtid_executed").replace('\n', "");
-        let waited = replica.value(&format!("SELECT WAIT_FOR_EXECUTED_GTID_SET('{done}', 60)"));
+        let waited = replica.value(&format!("SELECT WAIT_FOR_EXECUTED_GTID_SET('{done}', 120)"));
         assert_eq!(waited, "0", "{}", replica.log());
     };
     caught_up(&mut source, &mut replica);
@@ -119,7 +119,7 @@ fn a_replica_and_a_clone_have_keys_of_their_own() {
     }
     let start = Instant::now();
     while clone.is_running() {
-        assert!(start.elapsed() < Duration::from_secs(60), "{cloned:?}\n{}", clone.log());
+        assert!(start.elapsed() < Duration::from_secs(120), "{cloned:?}\n{}", clone.log());
         std::thread::sleep(Duration::from_millis(20));
     }
     clone.restart().expect("it starts on what it was given");
