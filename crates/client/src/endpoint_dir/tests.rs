@@ -192,3 +192,20 @@ fn servers_configured_elsewhere_stand_in_for_okvclient_ora() {
     assert_eq!(Endpoint::open_with_servers(&dir, servers.clone()).unwrap().servers, servers);
     assert!(Endpoint::open_with_servers(&dir, vec![]).is_err());
 }
+
+#[test]
+fn single_files_make_an_endpoint_wherever_they_lie() {
+    let (_scratch, dir) = enrolled();
+    let whole = Endpoint::open(&dir).unwrap();
+    let ssl = dir.join(SSL_DIR);
+    let [ca, cert, key] = [CA_PEM, CERT_PEM, KEY_PEM].map(|name| ssl.join(name));
+    let open = |servers| Endpoint::open_files(servers, &ca, &cert, &key);
+    let single = open(whole.servers.clone()).unwrap();
+    assert_eq!((single.servers, single.certificates), (whole.servers.clone(), whole.certificates));
+    assert_eq!(open(vec![]).unwrap_err().fault, Fault::Servers(OkvClientError::NoServer));
+    chmod(&key, 0o644);
+    let readable = open(whole.servers.clone()).unwrap_err();
+    assert_eq!((readable.path, readable.fault), (key.clone(), Fault::ReadableByOthers(0o644)));
+    fs::remove_file(&key).unwrap();
+    assert_eq!(open(whole.servers).unwrap_err().path, key);
+}
