@@ -25,14 +25,17 @@ fuzz_target!(|bytes: &[u8]| {
 
     let Ok(tablespace) = Tablespace::detect(bytes) else { return };
     // With the constant that wraps keys while there is no keyring, and with a key that fits nothing.
-    let keys: Arc<dyn MasterKeySource> =
-        Arc::new(KeysInMemory::new().with_mysql_key("INNODBKey-1-1", KeyMaterial::new(&[0; 32])));
+    let keys: Arc<dyn MasterKeySource> = Arc::new(
+        KeysInMemory::new()
+            .with_mysql_key("INNODBKey-1-1", KeyMaterial::new(&[0; 32]))
+            .with_mariadb_key(1, 1, KeyMaterial::new(&[0; 32])),
+    );
     if let Ok(codec) = tablespace.open(&keys, Options::default()) {
         let mut run = bytes.to_vec();
         codec.decrypt(0, &mut run).expect("a run");
         codec.expand(0, &mut run);
     }
-    if tablespace.encryption == Encryption::None {
+    if !matches!(tablespace.encryption, Encryption::MySql(_)) {
         return;
     }
     let codec = Codec::new(tablespace.geometry, tablespace.space_id, Some(&key), Options::default());
