@@ -21,6 +21,7 @@ use super::key::{TablespaceKeys, page_iv};
 use super::{full_crc32, older};
 use crate::codec::{CodecError, Options, PageClass, PageCodec, PageState};
 use crate::keys::MasterKeySource;
+use crate::page::fault::CompressionFault;
 use crate::page::header::{self, LSN, NUMBER};
 use crate::page::{Fault, Geometry, PageFault, PageType, is_zero};
 
@@ -342,10 +343,12 @@ impl PageCodec for Codec {
         for job in jobs {
             let page = &mut run[job.at * bytes..][..bytes];
             self.finish_decryption(page);
-            if self.check_decrypted(job.number, page).is_err() {
-                let fault = Fault::WrongKey { key_id, version: job.version };
-                faults.push(PageFault { page: job.number, fault });
-            }
+            let fault = match self.check_decrypted(job.number, page) {
+                Ok(()) => continue,
+                Err(fault @ Fault::Compression(CompressionFault::Unsupported(_))) => fault,
+                Err(_) => Fault::WrongKey { key_id, version: job.version },
+            };
+            faults.push(PageFault { page: job.number, fault });
         }
         faults.sort_by_key(|fault| fault.page);
         Ok(faults)
