@@ -8,6 +8,7 @@ mod keyfile_sealed;
 mod keyfile_server;
 mod keyring;
 mod mariadb_rotate;
+mod mysql_keyrings;
 mod mysql_server;
 mod quickstart;
 mod revocation;
