@@ -4,7 +4,8 @@
 //! - a key that is kept is given without a lock that anybody holds during a call;
 //! - threads that want the same key for the first time ask once: the others wait for that answer;
 //! - a back end that let a call wait in vain is left alone for a while ([`Error::StillAway`]), so that a thousand tablespaces do not
-//!   wait one after the other. Changes are tried all the same, because somebody asks for each of them.
+//!   wait one after the other. That goes for changes too: a database holds its keyring's lock while it makes one, and everybody who
+//!   wants a key waits for that.
 //!
 //! What is kept is never more than what the back end has given. That a key is absent is not remembered.
 
@@ -102,25 +103,25 @@ impl CachedKeyring {
     /// As [`Keyring::generate`].
     ///
     /// # Errors
-    /// As [`Keyring::generate`].
+    /// As [`Keyring::generate`]; [`Error::StillAway`].
     pub fn generate(&self, name: &KeyName, kind: KeyKind, bytes: usize) -> Result<(), Error> {
-        self.change(|keyring| keyring.generate(name, kind, bytes))
+        self.ask(|keyring| keyring.generate(name, kind, bytes))
     }
 
     /// As [`Keyring::store`].
     ///
     /// # Errors
-    /// As [`Keyring::store`].
+    /// As [`Keyring::store`]; [`Error::StillAway`].
     pub fn store(&self, name: &KeyName, kind: KeyKind, material: &KeyMaterial) -> Result<(), Error> {
-        self.change(|keyring| keyring.store(name, kind, material))
+        self.ask(|keyring| keyring.store(name, kind, material))
     }
 
     /// As [`Keyring::remove`]. Unless it is certain that the key is still there, it leaves memory too.
     ///
     /// # Errors
-    /// As [`Keyring::remove`].
+    /// As [`Keyring::remove`]; [`Error::StillAway`].
     pub fn remove(&self, name: &KeyName) -> Result<bool, Error> {
-        let result = self.change(|keyring| keyring.remove(name));
+        let result = self.ask(|keyring| keyring.remove(name));
         let may_be_gone = match &result {
             Ok(_) => true,
             Err(Error::BackEnd(error)) => matches!(error, strongroom_client::Error::OutcomeUnknown { .. }),
@@ -150,13 +151,9 @@ impl CachedKeyring {
         self.ask(|keyring| keyring.names(limit))
     }
 
-    /// A question, unless the back end is left alone.
-    fn ask<T>(&self, question: impl FnOnce(&Keyring) -> Result<T, Error>) -> Result<T, Error> {
+    /// Asks the back end for something, unless it is left alone.
+    fn ask<T>(&self, call: impl FnOnce(&Keyring) -> Result<T, Error>) -> Result<T, Error> {
         self.outage.check(Instant::now())?;
-        self.change(question)
-    }
-
-    fn change<T>(&self, call: impl FnOnce(&Keyring) -> Result<T, Error>) -> Result<T, Error> {
         let keyring = Arc::clone(&self.keyring.read().unwrap_or_else(PoisonError::into_inner));
         let began = Instant::now();
         let result = call(&keyring);

@@ -48,6 +48,10 @@ fn a_vault_that_hangs_is_waited_for_once() {
     }
     // A server has 2 s here, and is left alone as long: more than a few of a thousand do not wait.
     assert!(left_alone > 900, "{left_alone}");
+    // A load is an order to ask again.
+    let asked = server.requests();
+    assert!(service.load(Ok(directory(scratch.path()))).is_err());
+    assert!(server.requests() > asked);
     server.trouble(None);
     let patience = Instant::now();
     while service.fetch(own(&master(1))).is_err() {
