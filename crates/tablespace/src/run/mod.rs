@@ -38,9 +38,13 @@ pub struct Run<'a> {
     pub progress: &'a dyn Progress,
 }
 
+/// Threads beyond one for each processor: somebody is always waiting for the disk.
+const WAITING_JOBS: usize = 2;
+
 impl Default for Run<'_> {
-    /// As many threads as there are processors, and nobody is told.
+    /// Somewhat more threads than there are processors, and nobody is told.
     fn default() -> Self {
-        Self { jobs: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN), progress: &Silent }
+        let processors = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+        Self { jobs: processors.saturating_add(WAITING_JOBS), progress: &Silent }
     }
 }
