@@ -4,4 +4,5 @@ mod conversion;
 mod drafts;
 mod made;
 mod rotation;
+mod shutdown;
 mod simulated;

@@ -414,6 +414,11 @@ impl DiskFile for SimulatedFile {
     }
 }
 
+/// How many ways of losing some of what was not synced are tried for each fault: two, or as many as `./soak` says.
+fn draws() -> u64 {
+    std::env::var("STRONGROOM_SOAK_ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(2)
+}
+
 /// Runs `work` once for every step it takes and every way in which that step can go wrong, and hands every state that the
 /// machine may come back in to `check`, with whether `work` said that it was done. Returns how many states there were.
 pub(crate) fn every_fault(
@@ -431,7 +436,8 @@ pub(crate) fn every_fault(
             let disk = make().with_fault(at, fault);
             let done = work(&disk);
             assert!(disk.has_failed(), "step {at} was not reached");
-            for loss in [Loss::Nothing, Loss::Everything, Loss::Some(at as u64), Loss::Some(!(at as u64))] {
+            let draws = (0..draws()).map(|draw| Loss::Some((at as u64) << 32 | draw));
+            for loss in [Loss::Nothing, Loss::Everything].into_iter().chain(draws) {
                 let story = format!("step {at} of {steps}: {fault:?}, then lost: {loss:?}; it said {done:?}");
                 if done.is_ok() {
                     // A step that cleans up may fail in silence; nothing may be lost for it.
