@@ -8,7 +8,7 @@ use strongroom_testkit::mysql::Server;
 use strongroom_testkit::need;
 
 use crate::rig::{
-    ROTATE, ROTATE_BINLOG, Rig, checksums, create_functions, encrypted_table, fill, keys, master_keys,
+    ROTATE, ROTATE_BINLOG, Rig, checksums, create_functions, encrypted_table, fill, keys, master_keys, status,
 };
 
 fn copy(from: &Path, to: &Path, files: &[&str]) {
@@ -179,4 +179,6 @@ fn sixty_four_first_users_at_once_share_one_master_key() {
     assert_eq!(all.len(), USERS as usize + 2);
     server.restart().expect("it starts again");
     assert_eq!(server.rows("SELECT COUNT(*) FROM t.t63"), ["0"]);
+    // Of all those keys only what was used has been fetched.
+    assert_eq!(status(&mut server, "Keys_in_memory"), "1");
 }

@@ -75,6 +75,43 @@ fn give(from: &Path, to: &Path, user: u32) {
     }
 }
 
+#[test]
+fn a_data_directory_brings_its_own_manifest_and_configuration_and_a_keyring_without_memory() {
+    let mut rig = Rig::new();
+    let endpoint = rig.vault.enrol("db1");
+    let options = Options { components: Vec::new(), ..rig.options("{\"read_local_config\": true}") };
+    let mut server = need!(Server::prepare(options));
+    let configuration =
+        format!("{{\"kmip_configuration_directory\": \"{}\", \"cache_keys\": false}}", endpoint.display());
+    let write = |path: &Path, text: &str| fs::write(path, text).expect("written");
+    write(&server.manifest(), "{\"read_local_manifest\": true}");
+    write(&server.data().join("mysqld.my"), &format!("{{\"components\": \"file://{COMPONENT}\"}}"));
+    write(&server.data().join(format!("{COMPONENT}.cnf")), &configuration);
+    server.restart().expect("it starts");
+    assert_eq!(status(&mut server, "Component_status"), "Active");
+    assert_eq!(status(&mut server, "Cache_keys"), "No");
+    create_functions(&mut server);
+    encrypted_table(&mut server, "a");
+    assert_eq!(server.value("SELECT keyring_key_store('k', 'SECRET', 'a secret')"), "1");
+    assert_eq!(server.value("SELECT keyring_key_fetch('k')"), "a secret");
+    assert_eq!(status(&mut server, "Keys_in_memory"), "0");
+
+    // Nothing that was fetched is kept: without the vault there is no key, and tables that are open go on.
+    rig.vault.kill9();
+    assert_eq!(server.value("SELECT keyring_key_fetch('k')"), "");
+    assert_eq!(server.value("SELECT COUNT(*) FROM t.a"), "1000");
+    server.sql_error(ROTATE);
+    rig.vault.restart();
+    assert_eq!(server.value("SELECT keyring_key_fetch('k')"), "a secret");
+    server.sql(ROTATE);
+
+    // A setting that nobody knows does not silently fail to hold.
+    write(&server.data().join(format!("{COMPONENT}.cnf")), &configuration.replace("cache_keys", "cache_key"));
+    server.sql_error("ALTER INSTANCE RELOAD KEYRING");
+    assert!(server.log().contains("\"cache_key\""), "{}", server.log());
+    assert_eq!(server.value("SELECT keyring_key_fetch('k')"), "a secret");
+}
+
 /// Runs MySQL's own program. What it prints says how many keys it moved.
 fn migrate(server: &Server, from: &str, to: &str) -> String {
     let dir = |option: &str, path: &Path| format!("--{option}={}", path.display());
