@@ -91,3 +91,69 @@ impl fmt::Display for Algorithm {
 fn fill(mut stream: impl Read, page: &mut [u8]) -> bool {
     stream.read_exact(page).is_ok() && matches!(stream.read(&mut [0]), Ok(0))
 }
+
+#[cfg(test)]
+pub(super) mod tests {
+    use std::io::Write;
+
+    use lzma_rust2::{CheckType, XzOptions, XzWriter};
+
+    use super::*;
+
+    /// All that can be expanded.
+    pub(in super::super) const ALGORITHMS: [Algorithm; 5] =
+        [Algorithm::Zlib, Algorithm::Lz4, Algorithm::Lzma, Algorithm::Bzip2, Algorithm::Snappy];
+
+    /// A page as a server compresses it.
+    pub(in super::super) fn pack(algorithm: Algorithm, page: &[u8]) -> Vec<u8> {
+        match algorithm {
+            Algorithm::Zlib => {
+                let mut encoder = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::default());
+                encoder.write_all(page).expect("memory");
+                encoder.finish().expect("memory")
+            }
+            Algorithm::Bzip2 => {
+                let mut encoder = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::fast());
+                encoder.write_all(page).expect("memory");
+                encoder.finish().expect("memory")
+            }
+            Algorithm::Lzma => {
+                let mut options = XzOptions::with_preset(1);
+                options.set_check_sum_type(CheckType::None);
+                let mut encoder = XzWriter::new(Vec::new(), options).expect("options");
+                encoder.write_all(page).expect("memory");
+                encoder.finish().expect("memory")
+            }
+            Algorithm::Lz4 => lz4_flex::block::compress(page),
+            Algorithm::Snappy => snap::raw::Encoder::new().compress_vec(page).expect("memory"),
+            Algorithm::Lzo => unreachable!("nothing here packs it"),
+        }
+    }
+
+    /// Bytes of which the last `noise` cannot be compressed.
+    pub(in super::super) fn page(bytes: usize, noise: usize) -> Vec<u8> {
+        let mut state = 0x9E37_79B9_u32;
+        (0..bytes)
+            .map(|at| {
+                state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                if at + noise >= bytes { (state >> 24) as u8 } else { (at / 1024) as u8 }
+            })
+            .collect()
+    }
+
+    #[test]
+    fn every_algorithm_expands_what_was_compressed_and_nothing_else() {
+        for algorithm in ALGORITHMS {
+            for (bytes, noise) in [(4096, 100), (16384, 5000), (65536, 0)] {
+                let page = page(bytes, noise);
+                let packed = pack(algorithm, &page);
+                assert_eq!(algorithm.expand(&packed, bytes).as_ref(), Ok(&page), "{algorithm}");
+                let damaged = Err(CompressionFault::Damaged);
+                assert_eq!(algorithm.expand(&packed, bytes * 2), damaged, "{algorithm}");
+                assert_eq!(algorithm.expand(&packed, bytes / 2), damaged, "{algorithm}");
+                assert_eq!(algorithm.expand(&packed[..packed.len() / 2], bytes), damaged, "{algorithm}");
+            }
+        }
+        assert_eq!(Algorithm::Lzo.expand(&[1; 9], 4096), Err(CompressionFault::Unsupported("LZO")));
+    }
+}

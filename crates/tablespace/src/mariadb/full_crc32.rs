@@ -176,3 +176,90 @@ pub(super) fn page_type(page: &[u8]) -> Option<PageType> {
     let found = header::u16_at(page, TYPE);
     (found & COMPRESSED == 0).then_some(PageType(found))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::compression::tests::{ALGORITHMS, pack, page};
+    use super::*;
+
+    const PAGE_BYTES: usize = 16384;
+    const PAGE: u32 = 7;
+    const SPACE: u32 = 9;
+
+    /// A sound page that takes about this much room when compressed.
+    fn sound(noise: usize) -> Vec<u8> {
+        let mut page = page(PAGE_BYTES, noise);
+        page[..BODY].fill(0);
+        header::put(&mut page, NUMBER, &PAGE.to_be_bytes());
+        header::put(&mut page, TYPE, &PageType::INDEX.0.to_be_bytes());
+        header::put(&mut page, SPACE_ID, &SPACE.to_be_bytes());
+        page[PAGE_BYTES - END_LSN..].fill(0);
+        write_checksum(&mut page);
+        page
+    }
+
+    /// The page as it stands in a file whose tablespace is page-compressed.
+    fn stored(page: &[u8], algorithm: Algorithm) -> Vec<u8> {
+        let packed = pack(algorithm, page);
+        let length = usize::from(algorithm.needs_length());
+        let end = BODY + packed.len();
+        let size = (end + length + CHECKSUM_BYTES).next_multiple_of(SIZE_UNIT);
+        let mut stored = vec![0; PAGE_BYTES];
+        stored[..BODY].copy_from_slice(&page[..BODY]);
+        header::put(&mut stored, TYPE, &(COMPRESSED | (size / SIZE_UNIT) as u16).to_be_bytes());
+        header::put(&mut stored, BODY, &packed);
+        if length > 0 {
+            stored[size - LENGTH_AND_CHECKSUM] = (end + LENGTH_AND_CHECKSUM) as u8;
+        }
+        write_checksum(&mut stored);
+        stored
+    }
+
+    #[test]
+    fn a_compressed_page_is_expanded_wherever_its_bytes_end() {
+        // Every remainder of the length within the unit of the size comes by.
+        for algorithm in ALGORITHMS {
+            let step = if algorithm == Algorithm::Lzma { 40 } else { 1 };
+            for noise in (3000..3300).step_by(step) {
+                let page = sound(noise);
+                let mut stored = stored(&page, algorithm);
+                assert_eq!(verify(&stored), Ok(()));
+                assert_eq!(
+                    check_contents(PAGE, SPACE, &stored, Some(algorithm)),
+                    Ok(()),
+                    "{algorithm} {noise}"
+                );
+                expand(&mut stored, Some(algorithm)).expect("expanded");
+                assert!(stored == page, "{algorithm} {noise}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_size_that_cannot_be_is_named() {
+        let good = stored(&sound(3000), Algorithm::Snappy);
+        for units in [0_u16, 64, 65, 0x7FFF] {
+            let mut page = good.clone();
+            header::put(&mut page, TYPE, &(COMPRESSED | units).to_be_bytes());
+            assert!(matches!(verify(&page), Err(Fault::Compression(CompressionFault::CompressedBytes(_)))));
+        }
+        // The smallest size has no room for anything.
+        let mut page = vec![0; PAGE_BYTES];
+        header::put(&mut page, NUMBER, &PAGE.to_be_bytes());
+        header::put(&mut page, TYPE, &(COMPRESSED | 1).to_be_bytes());
+        for low in [0, 1, 4, 5, 30, 255] {
+            page[SIZE_UNIT - LENGTH_AND_CHECKSUM] = low;
+            assert!(check_contents(PAGE, SPACE, &page, Some(Algorithm::Lz4)).is_err());
+        }
+        assert!(check_contents(PAGE, SPACE, &good, None).is_err());
+    }
+
+    #[test]
+    fn what_stood_behind_a_compressed_page_does_not_stay_readable() {
+        let mut page = stored(&sound(3000), Algorithm::Zlib);
+        page[PAGE_BYTES - 100..].fill(b'x');
+        begin_encryption(&mut page, 3).expect("a size");
+        assert_eq!(key_version(&page), 3);
+        assert!(page[PAGE_BYTES - 100..].iter().all(|byte| *byte == 0));
+    }
+}
