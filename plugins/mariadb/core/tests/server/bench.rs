@@ -52,8 +52,10 @@ impl Bench {
         Ok(bench)
     }
 
+    /// In one step, because a server's refresh thread may be reading.
     pub(crate) fn set_keys(&self, keys: &[&str]) {
-        fs::write(self.path("keys"), keys.join("\n")).expect("the keys are written");
+        fs::write(self.path("new-keys"), keys.join("\n")).expect("the keys are written");
+        fs::rename(self.path("new-keys"), self.path("keys")).expect("the keys are in place");
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {

@@ -65,8 +65,10 @@ impl Rig {
         self.path("keys")
     }
 
+    /// In one step, because a server or mariadb-backup may be reading.
     pub(crate) fn set_keys(&self, keys: impl AsRef<[u8]>) {
-        fs::write(self.key_file(), keys).expect("the keys are written");
+        fs::write(self.path("new-keys"), keys).expect("the keys are written");
+        fs::rename(self.path("new-keys"), self.key_file()).expect("the keys are in place");
     }
 
     pub(crate) fn plugin_dir(&self, whose: Whose) -> &Path {
