@@ -112,8 +112,8 @@ fn a_data_directory_brings_its_own_manifest_and_configuration_and_a_keyring_with
     assert_eq!(server.value("SELECT keyring_key_fetch('k')"), "a secret");
 }
 
-/// Runs MySQL's own program. What it prints says how many keys it moved.
-fn migrate(server: &Server, from: &str, to: &str) -> String {
+/// Runs MySQL's own program, which must succeed.
+fn migrate(server: &Server, from: &str, to: &str, more: &[String]) {
     let dir = |option: &str, path: &Path| format!("--{option}={}", path.display());
     let output = server
         .installation()
@@ -122,12 +122,12 @@ fn migrate(server: &Server, from: &str, to: &str) -> String {
         .args([format!("--source-keyring={from}"), format!("--destination-keyring={to}")])
         .arg(dir("source-keyring-configuration-dir", &server.data()))
         .arg(dir("destination-keyring-configuration-dir", &server.data()))
+        .args(more)
         .output()
         .expect("the program runs");
     let said =
         format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{said}");
-    said
 }
 
 #[test]
@@ -151,7 +151,7 @@ fn keys_move_from_mysqls_own_component_to_the_vault_and_back() {
     server.stop();
 
     server.configure(COMPONENT, &of_directory(&endpoint));
-    migrate(&server, STOCK, COMPONENT);
+    migrate(&server, STOCK, COMPONENT, &[]);
     *server.options_mut() = ours.clone();
     server.restart().expect("it starts with the vault");
     assert_eq!(status(&mut server, "Component_name"), COMPONENT);
@@ -162,9 +162,19 @@ fn keys_move_from_mysqls_own_component_to_the_vault_and_back() {
     server.stop();
 
     server.configure(STOCK, &file("second"));
-    migrate(&server, COMPONENT, STOCK);
+    migrate(&server, COMPONENT, STOCK, &[]);
     *server.options_mut() = Options::default().component(STOCK, file("second"));
     server.restart().expect("it starts with the file");
     assert_eq!((keys(&mut server), checksums(&mut server)), before);
     assert_eq!(server.value("SELECT keyring_key_fetch('k')"), "a secret");
+
+    // Once more to a vault, while the server runs: the program holds its keyring still for that time.
+    let configuration = of_directory(&rig.vault.enrol("db2"));
+    server.configure(COMPONENT, &configuration);
+    let socket = format!("--socket={}", server.socket().display());
+    migrate(&server, STOCK, COMPONENT, &["--online-migration".into(), "--user=root".into(), socket]);
+    assert_eq!(server.value("SELECT keyring_key_fetch('k')"), "a secret");
+    *server.options_mut() = rig.options(&configuration);
+    server.restart().expect("it starts with the other vault");
+    assert_eq!((keys(&mut server), checksums(&mut server)), before);
 }
