@@ -3,6 +3,7 @@
 mod conversion;
 mod drafts;
 mod made;
+mod mariadb;
 mod rotation;
 mod shutdown;
 mod simulated;

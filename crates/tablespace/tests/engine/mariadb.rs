@@ -1,0 +1,142 @@
+//! MariaDB's files on disks that fail. They need no journal: each says itself how it is encrypted, so that a run is repeated.
+
+use std::num::NonZeroUsize;
+use std::path::Path;
+use std::sync::Arc;
+
+use strongroom_tablespace::disk::walk::FileKind;
+use strongroom_tablespace::file::convert::{self, RandomFailed, Target};
+use strongroom_tablespace::file::{FileFault, Source, mariadb, verify};
+use strongroom_tablespace::mariadb::Mode;
+use strongroom_tablespace::page::header::{
+    FSP_FLAGS, FSP_SIZE, FSP_SPACE_ID, LSN, NUMBER, SPACE_ID, TYPE, put,
+};
+use strongroom_tablespace::page::{PageType, Policy};
+use strongroom_tablespace::run::Run;
+use strongroom_tablespace::{Encryption, KeysInMemory, MasterKeySource};
+
+use crate::made::{new_key, random};
+use crate::simulated::{Draw, SimulatedDisk, every_fault};
+
+const PATH: &str = "d/s/t.ibd";
+const OUT: &str = "d/out.ibd";
+const KEY_ID: u32 = 7;
+const SPACE: u32 = 12;
+const PAGE: usize = 4096;
+const PAGES: u32 = 5;
+/// `full_crc32`, pages of 4 KiB.
+const FLAGS: u32 = 0x13;
+
+/// A plain file as 10.5 and later write it.
+fn plain() -> Vec<u8> {
+    let mut file = vec![0; PAGE * PAGES as usize];
+    let mut draw = Draw(1);
+    for (number, page) in (0_u32..).zip(file.chunks_mut(PAGE)) {
+        match number {
+            3 => continue,
+            0 => {
+                put(page, FSP_SPACE_ID, &SPACE.to_be_bytes());
+                put(page, FSP_SIZE, &PAGES.to_be_bytes());
+                put(page, FSP_FLAGS, &FLAGS.to_be_bytes());
+            }
+            _ => page[38..].fill_with(|| draw.next() as u8),
+        }
+        let page_type = if number == 0 { PageType::SPACE_HEADER } else { PageType::INDEX };
+        put(page, NUMBER, &number.to_be_bytes());
+        put(page, LSN, &(0x2000 + u64::from(number)).to_be_bytes());
+        put(page, TYPE, &page_type.0.to_be_bytes());
+        put(page, SPACE_ID, &SPACE.to_be_bytes());
+        put(page, PAGE - 8, &(0x2000 + number).to_be_bytes());
+        let sum = crc32c::crc32c(&page[..PAGE - 4]);
+        put(page, PAGE - 4, &sum.to_be_bytes());
+    }
+    file
+}
+
+struct Keys {
+    one: Arc<dyn MasterKeySource>,
+    two: Arc<dyn MasterKeySource>,
+}
+
+impl Keys {
+    /// A keyring before a newer version of the key was added, and after.
+    fn new() -> Self {
+        let (first, third) = (new_key(), new_key());
+        let one = KeysInMemory::new().with_mariadb_key(KEY_ID, 1, first.duplicate());
+        let two = KeysInMemory::new().with_mariadb_key(KEY_ID, 1, first).with_mariadb_key(KEY_ID, 3, third);
+        Self { one: Arc::new(one), two: Arc::new(two) }
+    }
+}
+
+fn fill(bytes: &mut [u8]) -> Result<(), RandomFailed> {
+    random(bytes).map_err(|_| RandomFailed)
+}
+
+fn run<'a>() -> Run<'a> {
+    Run { jobs: NonZeroUsize::MIN, ..Run::default() }
+}
+
+fn open(disk: &SimulatedDisk, path: &str) -> Result<Source, FileFault> {
+    Source::open(disk, Path::new(path), FileKind::Tablespace, Policy::Any)
+}
+
+fn encrypt(disk: &SimulatedDisk, keys: &Keys) -> Result<(), String> {
+    let out = Target::new_file(Path::new(OUT));
+    open(disk, PATH)
+        .and_then(|source| mariadb::encrypt(disk, &source, &keys.one, KEY_ID, Mode::Cbc, &fill, out, run()))
+        .map_err(|error| error.to_string())
+}
+
+/// The file decrypted, every page of it good, and the lowest key version.
+fn decrypted(disk: &SimulatedDisk, path: &str, keys: &Keys) -> (Vec<u8>, u32) {
+    let whole = SimulatedDisk::new([(path, disk.content(Path::new(path)).unwrap())]);
+    let source = open(&whole, path).unwrap();
+    let verified = verify::verify(&source, &keys.two, run()).unwrap();
+    assert_eq!(verified.faults, []);
+    let Encryption::MariaDb(Ok(data)) = &source.space.encryption else { panic!("it is encrypted") };
+    let plain = Target::new_file(Path::new("d/decrypted"));
+    convert::decrypt(&whole, &source, &keys.two, plain, run()).unwrap();
+    (whole.content(Path::new("d/decrypted")).unwrap(), data.min_key_version)
+}
+
+#[test]
+fn encryption_that_is_interrupted_leaves_the_plain_file_and_no_half_of_another() {
+    let (keys, plain) = (Keys::new(), plain());
+    every_fault(
+        || SimulatedDisk::new([(PATH, plain.clone())]),
+        |disk| encrypt(disk, &keys),
+        |disk, done, story| {
+            assert_eq!(disk.content(Path::new(PATH)).as_ref(), Some(&plain), "{story}");
+            match disk.content(Path::new(OUT)) {
+                Some(_) => assert_eq!(decrypted(disk, OUT, &keys), (plain.clone(), 1), "{story}"),
+                None => assert!(!done, "{story}"),
+            }
+        },
+    );
+}
+
+#[test]
+fn rekeying_that_is_interrupted_leaves_a_whole_file_and_is_repeated() {
+    let (keys, plain) = (Keys::new(), plain());
+    let disk = SimulatedDisk::new([(PATH, plain.clone())]);
+    encrypt(&disk, &keys).unwrap();
+    let before = disk.content(Path::new(OUT)).unwrap();
+    let rekey = |disk: &SimulatedDisk| {
+        open(disk, PATH)
+            .and_then(|source| {
+                mariadb::rekey(disk, &source, &keys.two, Target::in_place(Path::new(PATH)), run())
+            })
+            .map_err(|error| error.to_string())
+    };
+    every_fault(
+        || SimulatedDisk::new([(PATH, before.clone())]),
+        rekey,
+        |disk, done, story| {
+            let (now, version) = decrypted(disk, PATH, &keys);
+            assert_eq!(now, plain, "{story}");
+            assert!(version == 3 || (version == 1 && !done), "{story}");
+            rekey(disk).unwrap();
+            assert_eq!(decrypted(disk, PATH, &keys), (plain.clone(), 3), "{story}");
+        },
+    );
+}
