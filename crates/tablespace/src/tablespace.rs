@@ -9,7 +9,7 @@ use crate::keys::MasterKeySource;
 use crate::mariadb::{self, CryptDataFault};
 use crate::mysql::{self, InformationFault, UnlockError};
 use crate::page::header::{self, FSP_FLAGS, FSP_SIZE, FSP_SPACE_ID, NEXT, NUMBER, PREVIOUS, SPACE_ID};
-use crate::page::{Algorithm, Fault, Geometry, PageType, Policy, checksum, is_zero};
+use crate::page::{Algorithm, Fault, Geometry, PageFault, PageType, Policy, checksum, is_zero};
 
 /// Bytes of a file that [`Tablespace::detect`] wants to see: the largest page. Fewer are enough where the file is shorter.
 pub const HEAD_BYTES: usize = 65536;
@@ -151,6 +151,17 @@ impl Tablespace {
     pub fn mariadb_format(&self) -> Option<mariadb::Format> {
         let shared = self.family == Family::MySql && self.evidence == Evidence::Neither;
         (self.family == Family::MariaDb || shared).then(|| mariadb::Format::parse(self.flags)).flatten()
+    }
+
+    /// What is missing of a file of `file_bytes`. A server refuses a file that is shorter than page 0 says. Of a system
+    /// tablespace nothing is told: it may have several files.
+    #[must_use]
+    pub fn cut_off(&self, file_bytes: u64) -> Option<PageFault> {
+        let there = file_bytes.div_ceil(self.geometry.physical() as u64);
+        let pages = u64::from(self.pages).checked_sub(there).filter(|pages| *pages > 0)?;
+        let told = self.space_id != 0 && self.head.is_ok();
+        let (page, pages) = (u32::try_from(there).ok()?, u32::try_from(pages).ok()?);
+        told.then_some(PageFault { page, fault: Fault::Missing { pages } })
     }
 
     fn mysql(bytes: &[u8]) -> Result<Self, DetectError> {

@@ -265,6 +265,9 @@ pub(super) fn send(
     run: Run<'_>,
     work: &pipeline::Work<'_>,
 ) -> Result<(), FileFault> {
+    if let Some(fault) = source.space.cut_off(source.size) {
+        return Err(FileFault::Pages(vec![fault]));
+    }
     let draft = Draft::new(disk, target.path).map_err(FileFault::Write)?;
     pipeline::send(source.file(), Some(draft.file()), source.size, source.page_bytes(), run, work)?;
     draft.file().take_after(&source.path).map_err(FileFault::Write)?;

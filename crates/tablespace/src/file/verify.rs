@@ -30,10 +30,11 @@ pub fn verify(source: &Source, keys: &Arc<dyn MasterKeySource>, run: Run<'_>) ->
         all.lock().unwrap_or_else(PoisonError::into_inner).merge(counts);
         codec.decrypt(first, pages)
     };
-    let faults = match pipeline::send(source.file(), None, source.size, source.page_bytes(), run, &work) {
+    let mut faults = match pipeline::send(source.file(), None, source.size, source.page_bytes(), run, &work) {
         Ok(()) => Vec::new(),
         Err(pipeline::Stopped::Pages(faults)) => faults,
         Err(stopped) => return Err(stopped.into()),
     };
+    faults.extend(source.space.cut_off(source.size));
     Ok(Verified { counts: finished(all, source), faults })
 }

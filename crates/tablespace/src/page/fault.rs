@@ -72,6 +72,11 @@ pub enum Fault {
         /// Bytes that are there.
         bytes: usize,
     },
+    /// The file ends before the page, which the tablespace has by its own account.
+    Missing {
+        /// Pages that are missing, with this one.
+        pages: u32,
+    },
     /// The page is encrypted with a version of a key that the keyring does not have (MariaDB).
     KeyAbsent {
         /// Id of the key.
@@ -140,6 +145,9 @@ impl fmt::Display for Fault {
             Self::HeaderNotZero => f.write_str("bytes of the header that must be zero are not"),
             Self::Compression(fault) => fault.fmt(f),
             Self::Partial { bytes } => write!(f, "the file ends after {bytes} bytes of the page"),
+            Self::Missing { pages } => {
+                write!(f, "the file is cut off: this page and all behind it are missing, {pages} in all")
+            }
             Self::KeyAbsent { key_id, version } => {
                 write!(f, "the keyring has no version {version} of key {key_id}")
             }

@@ -7,6 +7,7 @@ use strongroom_secret::KeyMaterial;
 use strongroom_tablespace::mysql::binlog::BinlogHeader;
 use strongroom_tablespace::mysql::redo::{self, LogBlock, RedoCodec, RedoHeader};
 use strongroom_tablespace::mysql::{Information, TablespaceKey, doublewrite, transfer};
+use strongroom_tablespace::page::{Fault, PageFault};
 use strongroom_tablespace::{Encryption, KeysInMemory, MasterKeySource, OpenError, Options, Tablespace};
 
 use crate::writer::{Checksum, Kind, Layout, UUID, master_key, pair};
@@ -94,6 +95,24 @@ fn every_flipped_byte_is_noticed_and_its_page_named() {
                     );
                 }
             }
+        }
+    }
+}
+
+/// A file that ends early has no bad page, but too few of them.
+#[test]
+fn a_file_that_was_cut_off_is_told_from_its_page_0() {
+    for kind in KINDS.map(kind) {
+        let bytes = kind.build().encrypted;
+        let tablespace = Tablespace::detect(&bytes).expect("a tablespace");
+        let (size, pages) = (kind.page_bytes() as u64, tablespace.pages);
+        assert_eq!(tablespace.cut_off(u64::from(pages) * size), None);
+        assert_eq!(tablespace.cut_off(u64::from(pages + 7) * size), None);
+        // What is left of a page is named as a part of it; only whole pages are missing.
+        for (bytes, page) in [(u64::from(pages - 1) * size - 1, pages - 1), (3 * size, 3), (2 * size + 1, 3)]
+        {
+            let fault = Fault::Missing { pages: pages - page };
+            assert_eq!(tablespace.cut_off(bytes), Some(PageFault { page, fault }));
         }
     }
 }

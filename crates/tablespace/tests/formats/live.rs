@@ -100,6 +100,7 @@ fn every_tablespace_of_a_real_server_is_decrypted_checked_and_encrypted_again() 
         if tablespace.space_id == 0 {
             options.doublewrite = head::doublewrite_pages(tablespace.geometry, &stored[5 * size..6 * size]);
         }
+        assert_eq!(tablespace.cut_off(stored.len() as u64), None, "{name}");
         let codec = tablespace.open(&keys, options).expect("its key");
         let mut run = stored.clone();
         assert_eq!(codec.decrypt(0, &mut run).expect("decrypted"), [], "{name}");

@@ -120,6 +120,7 @@ fn check(made: &Made, page_bytes: u32, algorithm: Algorithm) {
         let Ok(tablespace) = Tablespace::detect(&stored) else { continue };
         assert_eq!(tablespace.geometry.logical(), page_bytes as usize, "{name}");
         assert_eq!(tablespace.head, Ok(algorithm), "{name}");
+        assert_eq!(tablespace.cut_off(stored.len() as u64), None, "{name}");
         let codec = tablespace.open(&keys, options).expect("its key");
         let mut run = stored.clone();
         assert_eq!(codec.decrypt(0, &mut run).expect("decrypted"), [], "{name}");

@@ -22,6 +22,7 @@ fn check(server: &Server, keyring: &Scratch) -> usize {
         if tablespace.space_id == 0 {
             options.doublewrite = head::doublewrite_pages(tablespace.geometry, &run[5 * size..6 * size]);
         }
+        assert_eq!(tablespace.cut_off(run.len() as u64), None, "{}", path.display());
         let codec = tablespace.open(&keys, options).expect("its key");
         assert_eq!(codec.decrypt(0, &mut run).expect("decrypted"), [], "{}", path.display());
         checked += 1;
