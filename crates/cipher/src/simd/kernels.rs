@@ -480,13 +480,14 @@ unsafe fn read_tile<V: Vector, const N: usize, const B: usize, const L: usize>(
     // SAFETY: the caller vouches for instructions, memory and index.
     unsafe {
         let lanes = chains.src.as_ptr().add(register * B);
+        let rows = tile.as_mut_ptr().cast::<V>().add(register);
         let mut group = [V::splat(0); B];
         for (lane, blocks) in group.iter_mut().enumerate() {
             *blocks = V::load((*lanes.add(lane)).wrapping_add(at));
         }
         V::transpose(&mut group);
-        for (blocks, row) in group.iter().zip(tile) {
-            *row.as_mut_ptr().add(register) = *blocks;
+        for (step, blocks) in group.iter().enumerate() {
+            *rows.add(step * N) = *blocks;
         }
     }
 }
@@ -505,9 +506,10 @@ unsafe fn write_tile<V: Vector, const N: usize, const B: usize, const L: usize>(
     // SAFETY: the caller vouches for instructions, memory and index.
     unsafe {
         let lanes = chains.dst.as_ptr().add(register * B);
+        let rows = tile.as_ptr().cast::<V>().add(register);
         let mut group = [V::splat(0); B];
-        for (blocks, row) in group.iter_mut().zip(tile) {
-            *blocks = *row.as_ptr().add(register);
+        for (step, blocks) in group.iter_mut().enumerate() {
+            *blocks = *rows.add(step * N);
         }
         V::transpose(&mut group);
         for (lane, blocks) in group.iter().enumerate() {
