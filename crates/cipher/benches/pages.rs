@@ -4,6 +4,11 @@
 //!
 //! All candidates take turns in every round, each is timed by its thread's CPU time, and ratios are of medians within
 //! this one run: absolute speeds of a shared machine mean little. Every page has a fresh initialisation vector.
+//!
+//! Intel's ipsec-mb takes part where its library, its header and a C compiler are found (Debian's `libipsec-mb-dev`;
+//! `IPSEC_MB=FOLDER` names where its packages were unpacked).
+
+mod ipsec_mb;
 
 use std::hint::black_box;
 
@@ -121,6 +126,22 @@ fn main() {
         }
     });
 
+    match ipsec_mb::load(&KEY) {
+        Ok(peer) => {
+            let work = move |memory: &mut [u8], round| {
+                let ivs: Vec<Iv> = (0..PAGES).map(|at| iv(round, at)).collect();
+                peer.encrypt(&mut memory[HEADER_BYTES..], PAGE_BYTES, PAGE_BYTES - HEADER_BYTES, &ivs);
+            };
+            let (mut theirs, mut ours) = (vec![3; PAGES * PAGE_BYTES], vec![3; PAGES * PAGE_BYTES]);
+            work(&mut theirs, 0);
+            let key = [PageKey::new(&KEY).expect("a key")];
+            batch(&mut ours, 0, &key, |pages| pages::encrypt(Rule::InnoDb, pages));
+            assert!(theirs == ours, "ipsec-mb encrypts otherwise");
+            bench.add("ipsec-mb cbc encrypt", all, work);
+        }
+        Err(why) => eprintln!("pages: NOT compared with ipsec-mb: {why}"),
+    }
+
     let backends: Vec<Backend> = Backend::ALL.into_iter().filter(|backend| backend.is_available()).collect();
     for &backend in &backends {
         let one = || vec![PageKey::with_backend(&KEY, backend).expect("a key")];
@@ -209,6 +230,7 @@ fn report(bench: &Bench, backends: &[Backend], rounds: usize) {
         }
     }
     println!("\n{:<44} {:>9} {:>9}", "ratios", "to aws-lc", "to ecb");
+    let ipsec_mb = bench.speed("ipsec-mb cbc encrypt");
     for backend in backends {
         let ecb = bench.speed(&format!("{backend:?} ecb"));
         for (work, peer) in [
@@ -222,6 +244,9 @@ fn report(bench: &Bench, backends: &[Backend], rounds: usize) {
             let (ours, peer) = (bench.speed(&name), bench.speed(&format!("aws-lc {peer}")));
             if let (Some(ours), Some(peer), Some(ecb)) = (ours, peer, ecb) {
                 println!("{name:<44} {:>8.2}x {:>8.0}%", ours / peer, 100.0 * ours / ecb);
+            }
+            if let (Some(ours), Some(ipsec_mb), "cbc encrypt") = (ours, ipsec_mb, work) {
+                println!("{:<44} {:>8.2}x", format!("{name}, to ipsec-mb"), ours / ipsec_mb);
             }
         }
     }
