@@ -29,6 +29,9 @@
 //! | [`codec`] | one way to the pages of both families |
 //! | [`mysql`], [`mariadb`] | the formats |
 //! | [`paged_file`] | an application's own encrypted file |
+//! | [`disk`], [`run`] | files and the ways a write can fail; runs of pages read, worked on and written at the same time |
+//! | [`file`](mod@file) | whole files verified, decrypted, encrypted, carried to another keyring |
+//! | [`journal`], [`rotate`], [`rekey`] | changes to many files, or to all pages of one, that survive any interruption |
 
 pub mod codec;
 pub mod disk;
