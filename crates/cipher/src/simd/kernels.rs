@@ -398,7 +398,13 @@ unsafe fn cbc_tiles<
             for (step, row) in this.iter_mut().enumerate() {
                 let plain = *row;
                 let before = (tile > 0).then(|| at.wrapping_sub(bytes));
-                let mut turning = Turning { tile: other, chains, register: step * (N / B), before, behind };
+                let mut turning = Turning::<V, N, B, L, ROUNDS> {
+                    tile: other,
+                    chains,
+                    register: step * (N / B),
+                    before,
+                    behind,
+                };
                 if !SHARED {
                     cbc_step::<V, N, ROUNDS>(state, &plain, Own(chains), &mut turning);
                 } else if V::REGISTERS < 32 {
@@ -431,7 +437,7 @@ impl Between for () {
 }
 
 /// A tile that is written and read during a step: as many registers as there are for each of its steps.
-struct Turning<'c, V, const N: usize, const B: usize, const L: usize> {
+struct Turning<'c, V, const N: usize, const B: usize, const L: usize, const ROUNDS: usize> {
     tile: &'c mut Tile<V, N, B>,
     chains: &'c Chains<L>,
     /// The first register.
@@ -442,12 +448,14 @@ struct Turning<'c, V, const N: usize, const B: usize, const L: usize> {
     behind: Option<usize>,
 }
 
-impl<V: Vector, const N: usize, const B: usize, const L: usize> Between for Turning<'_, V, N, B, L> {
+impl<V: Vector, const N: usize, const B: usize, const L: usize, const ROUNDS: usize> Between
+    for Turning<'_, V, N, B, L, ROUNDS>
+{
     #[inline(always)]
     unsafe fn after(&mut self, round: usize) {
-        // Turns to read and to write, and how many rounds apart, of the nine that every key has before its last.
+        // Turns to read and to write, and how many rounds apart.
         let turns = 2 * (N / B);
-        let apart = 8 / turns;
+        let apart = (ROUNDS - 2) / turns;
         let turn = (round - 1) / apart;
         if !(round - 1).is_multiple_of(apart) || turn >= turns {
             return;
