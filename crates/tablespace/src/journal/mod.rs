@@ -7,6 +7,7 @@ mod bytes;
 
 use std::fmt;
 use std::io;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use crate::disk::draft::draft_name;
@@ -18,6 +19,9 @@ pub use bytes::Damage;
 pub const FILE_NAME: &str = "strongroom-tablespace.journal";
 /// The longest journal that is read, in bytes: room for a million tablespaces.
 pub const FILE_BYTES_MAX: u64 = 1 << 30;
+
+/// Bytes that are compared at once, because most of a page does not change.
+const COMPARED_BYTES: usize = 512;
 
 /// What is being done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -162,14 +166,18 @@ impl Patch {
     /// are one.
     #[must_use]
     pub fn between(offset: u64, old: &[u8], new: &[u8], gap: usize) -> Vec<Self> {
-        let mut stretches: Vec<std::ops::Range<usize>> = Vec::new();
-        for at in (0..old.len().min(new.len())).filter(|&at| old[at] != new[at]) {
-            match stretches.last_mut() {
-                Some(last) if at < last.end + gap => last.end = at + 1,
-                _ => stretches.push(at..at + 1),
+        let mut stretches: Vec<Range<usize>> = Vec::new();
+        let runs = old.chunks(COMPARED_BYTES).zip(new.chunks(COMPARED_BYTES)).enumerate();
+        for (run, (old, new)) in runs.filter(|(_, (old, new))| old != new) {
+            let differs = old.iter().zip(new).enumerate().filter(|(_, (old, new))| old != new);
+            for at in differs.map(|(at, _)| run * COMPARED_BYTES + at) {
+                match stretches.last_mut() {
+                    Some(last) if at < last.end + gap => last.end = at + 1,
+                    _ => stretches.push(at..at + 1),
+                }
             }
         }
-        let patch = |stretch: std::ops::Range<usize>| Self {
+        let patch = |stretch: Range<usize>| Self {
             offset: offset + stretch.start as u64,
             old: old[stretch.clone()].to_vec(),
             new: new[stretch].to_vec(),
@@ -178,7 +186,7 @@ impl Patch {
     }
 
     /// Where these bytes are in a buffer that begins at `start` of the file.
-    fn range_in(&self, start: u64) -> Option<std::ops::Range<usize>> {
+    fn range_in(&self, start: u64) -> Option<Range<usize>> {
         let at = usize::try_from(self.offset.checked_sub(start)?).ok()?;
         Some(at..at.checked_add(self.new.len())?)
     }
