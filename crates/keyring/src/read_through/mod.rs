@@ -32,8 +32,8 @@ pub struct CachedKeyring {
     keyring: RwLock<Arc<Keyring>>,
     /// The keys; `None` when each is to be fetched anew. Held for a moment only.
     keys: Option<RwLock<HashMap<KeyName, Arc<Key>>>>,
-    /// Counts what was removed, so that an answer from before a removal is not kept after it. Changes under the lock of `keys`.
-    removals: AtomicU64,
+    /// Counts what was removed or made anew, so that an answer from before is not kept after it. Changes under the lock of `keys`.
+    changes: AtomicU64,
     turns: Turns,
     outage: Outage,
 }
@@ -45,7 +45,7 @@ impl CachedKeyring {
         Self {
             keyring: RwLock::new(Arc::new(keyring)),
             keys: keep.then(RwLock::default),
-            removals: AtomicU64::new(0),
+            changes: AtomicU64::new(0),
             turns: Turns::default(),
             outage: Outage::default(),
         }
@@ -90,30 +90,30 @@ impl CachedKeyring {
         if let Some(key) = self.in_memory(name) {
             return Ok(Some(key));
         }
-        let removals = self.removals.load(Ordering::SeqCst);
+        let changes = self.changes.load(Ordering::SeqCst);
         let Some(key) = self.ask(|keyring| keyring.fetch(name))?.map(Arc::new) else { return Ok(None) };
         if let Some(mut keys) = self.keys_mut()
-            && self.removals.load(Ordering::SeqCst) == removals
+            && self.changes.load(Ordering::SeqCst) == changes
         {
             keys.insert(name.clone(), Arc::clone(&key));
         }
         Ok(Some(key))
     }
 
-    /// As [`Keyring::generate`].
+    /// As [`Keyring::generate`]. A key of this name in memory is of the past then, and leaves it.
     ///
     /// # Errors
     /// As [`Keyring::generate`]; [`Error::StillAway`].
     pub fn generate(&self, name: &KeyName, kind: KeyKind, bytes: usize) -> Result<(), Error> {
-        self.ask(|keyring| keyring.generate(name, kind, bytes))
+        self.make(name, |keyring| keyring.generate(name, kind, bytes))
     }
 
-    /// As [`Keyring::store`].
+    /// As [`Keyring::store`]. A key of this name in memory is of the past then, and leaves it.
     ///
     /// # Errors
     /// As [`Keyring::store`]; [`Error::StillAway`].
     pub fn store(&self, name: &KeyName, kind: KeyKind, material: &KeyMaterial) -> Result<(), Error> {
-        self.ask(|keyring| keyring.store(name, kind, material))
+        self.make(name, |keyring| keyring.store(name, kind, material))
     }
 
     /// As [`Keyring::remove`]. Unless it is certain that the key is still there, it leaves memory too.
@@ -128,9 +128,8 @@ impl CachedKeyring {
             Err(Error::LeftNameless { .. }) => true,
             Err(_) => false,
         };
-        if may_be_gone && let Some(mut keys) = self.keys_mut() {
-            self.removals.fetch_add(1, Ordering::SeqCst);
-            keys.remove(name);
+        if may_be_gone {
+            self.forget(name);
         }
         result
     }
@@ -149,6 +148,24 @@ impl CachedKeyring {
     /// As [`Keyring::names`]; [`Error::StillAway`].
     pub fn names(&self, limit: usize) -> Result<Vec<(KeyName, String)>, Error> {
         self.ask(|keyring| keyring.names(limit))
+    }
+
+    /// Makes a key. Where that is possible there was none of this name: one in memory was destroyed behind our back, and what is
+    /// encrypted with it from now on would be lost at the next start.
+    fn make(&self, name: &KeyName, make: impl FnOnce(&Keyring) -> Result<(), Error>) -> Result<(), Error> {
+        let result = self.ask(make);
+        if matches!(result, Ok(()) | Err(Error::BackEnd(strongroom_client::Error::OutcomeUnknown { .. }))) {
+            self.forget(name);
+        }
+        result
+    }
+
+    /// The key leaves memory, and an answer that is on its way is not kept.
+    fn forget(&self, name: &KeyName) {
+        if let Some(mut keys) = self.keys_mut() {
+            self.changes.fetch_add(1, Ordering::SeqCst);
+            keys.remove(name);
+        }
     }
 
     /// Asks the back end for something, unless it is left alone.

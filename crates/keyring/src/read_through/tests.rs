@@ -120,6 +120,23 @@ fn a_removed_key_is_gone_and_its_name_serves_the_next_one() {
     assert_eq!(keyring.fetch(&key).unwrap().unwrap().material.as_bytes(), b"new");
 }
 
+/// A key was destroyed at the key server and made again under its name; what was in memory served on, and what was encrypted with it
+/// could not be read after the next start.
+#[test]
+fn a_key_that_is_made_anew_is_the_one_that_is_served() {
+    let (door, keyring) = keyring(true);
+    let key = name("key");
+    for value in [b"first", b"later"] {
+        keyring.store(&key, KeyKind::Secret, &KeyMaterial::new(value)).unwrap();
+        assert_eq!(keyring.fetch(&key).unwrap().unwrap().material.as_bytes(), value);
+        assert!(keyring.store(&key, KeyKind::Secret, &KeyMaterial::new(b"other")).is_err());
+        assert_eq!(keyring.kept(), 1, "what exists stays in memory");
+        assert!(door.keys.remove(&key).unwrap());
+    }
+    keyring.generate(&key, KeyKind::Aes, 32).unwrap();
+    assert_eq!(keyring.fetch(&key).unwrap().unwrap().kind, KeyKind::Aes);
+}
+
 #[test]
 fn threads_that_want_the_same_key_ask_once() {
     let (door, keyring) = keyring(true);
