@@ -56,11 +56,23 @@ impl Asked<'_> {
 
 impl fmt::Display for Asked<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?}", String::from_utf8_lossy(self.id.unwrap_or_default()))?;
+        f.write_str(&shown(self.id.unwrap_or_default()))?;
         match self.owner {
-            Some(owner) if !owner.is_empty() => write!(f, " of {:?}", String::from_utf8_lossy(owner)),
+            Some(owner) if !owner.is_empty() => write!(f, " of {}", shown(owner)),
             _ => Ok(()),
         }
+    }
+}
+
+/// How many bytes of an id or owner are shown: SQL users name keys, with as many bytes as a statement may have.
+const SHOWN_MAX: usize = 256;
+
+fn shown(text: &[u8]) -> String {
+    match text.get(..SHOWN_MAX) {
+        Some(front) if front.len() < text.len() => {
+            format!("{:?}… ({} bytes)", String::from_utf8_lossy(front), text.len())
+        }
+        _ => format!("{:?}", String::from_utf8_lossy(text)),
     }
 }
 
@@ -239,3 +251,19 @@ impl fmt::Display for Trouble {
 }
 
 impl std::error::Error for Trouble {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whoever may call the keyring functions would otherwise fill the error log's disk.
+    #[test]
+    fn an_id_of_any_length_makes_a_short_line() {
+        let long = vec![b'x'; 1 << 20];
+        let shown = Asked { id: Some(&long), owner: Some(&long) }.to_string();
+        assert!(shown.len() < 1000 && shown.contains("(1048576 bytes)"), "{shown}");
+        let longest = [b'x'; SHOWN_MAX];
+        let whole = Asked { id: Some(&longest), owner: Some(b"root@localhost") }.to_string();
+        assert_eq!(whole, format!("{:?} of \"root@localhost\"", "x".repeat(SHOWN_MAX)));
+    }
+}
