@@ -32,7 +32,8 @@ const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 /// A configuration in force.
 pub struct Loaded {
     configuration: Configuration,
-    servers: Vec<ServerAddress>,
+    /// The servers of the endpoint as it was read last.
+    servers: Mutex<Vec<ServerAddress>>,
     log: Log,
     keyring: CachedKeyring,
     /// The Object Group; `None` while the server's uuid is its name and not known yet, and where there is none.
@@ -100,7 +101,7 @@ impl Loaded {
             configuration.cache_keys,
         );
         Ok(Self {
-            servers: endpoint.servers,
+            servers: Mutex::new(endpoint.servers),
             configuration,
             log,
             keyring,
@@ -208,6 +209,8 @@ impl Loaded {
     }
 
     /// Reads the endpoint again if one of its files has changed. What cannot be used is said once, and the old stays.
+    ///
+    /// The group is held fast meanwhile, lest what another thread has opened for a group gives way to what was opened without one.
     fn renew(&self) {
         let mut files = lock(&self.files);
         if files.looked.elapsed() < LOOK_INTERVAL {
@@ -219,7 +222,8 @@ impl Loaded {
             return;
         }
         files.prints = prints;
-        match self.reopen(lock(&self.group).clone()) {
+        let group = lock(&self.group);
+        match self.reopen(group.clone()) {
             Ok(keyring) => {
                 self.keyring.replace(keyring);
                 self.log.note("the endpoint's files have changed, and are used as they are now");
@@ -232,7 +236,9 @@ impl Loaded {
 
     fn reopen(&self, group: Option<String>) -> Result<Keyring, OpenError> {
         let endpoint = endpoint(&self.configuration).map_err(OpenError::Endpoint)?;
-        keyring(&endpoint, &self.configuration, group).map_err(OpenError::Tls)
+        let keyring = keyring(&endpoint, &self.configuration, group).map_err(OpenError::Tls)?;
+        *lock(&self.servers) = endpoint.servers;
+        Ok(keyring)
     }
 
     /// Notes what an answer says about the servers.
@@ -275,8 +281,10 @@ impl Loaded {
         &self.configuration
     }
 
-    pub(super) fn servers(&self) -> &[ServerAddress] {
-        &self.servers
+    /// The servers, for people: `host:port`, in the order in which they are tried.
+    pub(super) fn servers(&self) -> String {
+        let servers: Vec<String> = lock(&self.servers).iter().map(ToString::to_string).collect();
+        servers.join(", ")
     }
 
     pub(super) fn group(&self) -> Option<String> {
@@ -291,8 +299,7 @@ impl Loaded {
 /// Where the keys are: the servers, and the group where there is one.
 impl fmt::Display for Loaded {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let servers: Vec<String> = self.servers.iter().map(ToString::to_string).collect();
-        f.write_str(&servers.join(", "))?;
+        f.write_str(&self.servers())?;
         match self.group() {
             Some(group) => write!(f, " in the group {group:?}"),
             None => Ok(()),

@@ -30,10 +30,9 @@ impl Service {
             EndpointSource::Directory { dir, .. } => dir,
             EndpointSource::Files { certificate, .. } => certificate,
         };
-        let servers: Vec<String> = loaded.servers().iter().map(ToString::to_string).collect();
         rows.extend([
             ("Endpoint", place.display().to_string()),
-            ("Servers", servers.join(",")),
+            ("Servers", loaded.servers()),
             ("Object_group", loaded.group().unwrap_or_else(|| NONE.into())),
             ("Verify_server_name", yes_no(configuration.verify_name == VerifyName::Yes)),
             ("Cache_keys", yes_no(configuration.cache_keys)),

@@ -109,6 +109,22 @@ fn a_certificate_that_is_renewed_on_disk_is_used_without_a_reload() {
     assert_eq!(bytes(&service, own(&master(1))), Some(before), "what is in memory stays");
 }
 
+#[test]
+fn servers_that_are_named_later_are_used_and_shown() {
+    let vault = Vault::start();
+    let scratch = tempfile::tempdir().unwrap();
+    let dir = copy(&vault.enrol("db1"), &scratch.path().join("conf"));
+    let service = loaded(&dir);
+    let servers = format!("SERVER=127.0.0.1:1\nSTANDBY_SERVER={}\n", vault.kmip());
+    std::fs::write(dir.join("okvclient.ora"), servers).unwrap();
+    let patience = Instant::now();
+    while row(&service, "Servers") != format!("127.0.0.1:1, {}", vault.kmip()) {
+        assert!(service.fetch(own("absent")).unwrap().is_none());
+        assert!(patience.elapsed() < Duration::from_secs(30), "{}", row(&service, "Servers"));
+    }
+    generate(&service, own(&master(1))).unwrap();
+}
+
 /// Percona's dialect names single files, and its objects have no owner.
 #[test]
 fn single_files_are_an_endpoint() {
