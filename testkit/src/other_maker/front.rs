@@ -29,7 +29,7 @@ impl Front {
         let Some(mut vault) = self.connect() else { return };
         while let Some(request) = read_message(&mut client, Tag::RequestMessage, &Limits::REQUEST) {
             let answer = match self.counter.next() {
-                None => self.answer(&request, &mut vault),
+                None | Some(Fault::Slow) => self.answer(&request, &mut vault),
                 Some(Fault::Cut | Fault::Hang) => return,
                 Some(Fault::AnswerLost) => {
                     let _ = self.answer(&request, &mut vault);

@@ -15,6 +15,8 @@ pub enum Fault {
     Garbage,
     /// Nothing happens and nothing is answered until the trouble is over; then the connection ends.
     Hang,
+    /// The request is answered as usual, and not before the trouble is over.
+    Slow,
 }
 
 /// A fault and the requests it happens to.
@@ -92,7 +94,7 @@ impl Counter {
         if number.checked_sub(trouble.from).is_none_or(|after| after >= trouble.count) {
             return None;
         }
-        if trouble.fault == Fault::Hang {
+        if matches!(trouble.fault, Fault::Hang | Fault::Slow) {
             state.hanging += 1;
             // `set` makes a new state, in which nothing hangs.
             while state.trouble == Some(trouble) {

@@ -133,20 +133,22 @@ impl Kmip {
     /// Makes an object of this name through `make`, if there is none.
     ///
     /// Not every server keeps names unique, and an answer may be lost, so the name is looked up before and after. An object that turns
-    /// out to have company was made at the same time as another one: it is taken back, before anybody could use it.
+    /// out to have company was made at the same time as another one: it is taken back, before anybody could use it. `material` are
+    /// its bytes, unless the server draws them.
     fn make(
         &self,
         name: &KeyName,
+        material: Option<&KeyMaterial>,
         make: impl Fn(&Attributes) -> Result<String, strongroom_client::Error>,
         usage: UsageMask,
     ) -> Result<(), Error> {
         if !self.identifiers(name)?.is_empty() {
             return Err(Error::Exists { name: name.in_back_end() });
         }
-        match (self.make_called(&name.in_back_end(), name, &make, usage), &self.group) {
+        match (self.make_called(&name.in_back_end(), name, material, &make, usage), &self.group) {
             // Where the key is not in the group, its name may be taken outside it: nobody there is to be in its way.
             (Err(Error::BackEnd(refused @ strongroom_client::Error::Refused { .. })), Some(group)) => {
-                match self.make_called(&name.in_group(group), name, make, usage) {
+                match self.make_called(&name.in_group(group), name, material, make, usage) {
                     // Then it was not the name, and the first words were to the point.
                     Err(Error::BackEnd(strongroom_client::Error::Refused { .. })) => Err(refused.into()),
                     result => result,
@@ -161,6 +163,7 @@ impl Kmip {
         &self,
         called: &str,
         name: &KeyName,
+        material: Option<&KeyMaterial>,
         make: impl Fn(&Attributes) -> Result<String, strongroom_client::Error>,
         usage: UsageMask,
     ) -> Result<(), Error> {
@@ -176,10 +179,10 @@ impl Kmip {
                 Err(exists())
             }
             Err(error @ strongroom_client::Error::OutcomeUnknown { .. }) => {
-                // Nothing was there, and only this keyring makes keys of its names: one that is there now is ours. None may still be
-                // on its way, so that only the one who asked can decide.
+                // Nothing was there: one that is there now is ours, unless its bytes are others. None may still be on its way, so that
+                // only the one who asked can decide.
                 match self.identifiers(name) {
-                    Ok(found) if found.len() == 1 => Ok(()),
+                    Ok(found) if found.len() == 1 && self.holds(&found[0], material) => Ok(()),
                     _ => Err(error.into()),
                 }
             }
@@ -203,6 +206,13 @@ impl Kmip {
             Err(error) => Err(error.into()),
         }
     }
+
+    /// Whether an object's bytes are these, where it is known which they must be.
+    fn holds(&self, identifier: &str, material: Option<&KeyMaterial>) -> bool {
+        let Some(material) = material else { return true };
+        let object = self.session.get(identifier).ok().flatten();
+        object.and_then(key).is_some_and(|key| key.material == *material)
+    }
 }
 
 impl Backend for Kmip {
@@ -210,6 +220,7 @@ impl Backend for Kmip {
         let bits = u32::try_from(bytes * 8).map_err(|_| Error::Length { kind: KeyKind::Aes, bytes })?;
         self.make(
             name,
+            None,
             |identity| {
                 let mut attributes = Attributes::new();
                 attributes.push(Attribute::CryptographicAlgorithm(CryptographicAlgorithm::AES));
@@ -229,6 +240,7 @@ impl Backend for Kmip {
         match kind {
             KeyKind::Aes => self.make(
                 name,
+                Some(material),
                 |identity| {
                     let mut attributes = Attributes::new();
                     attributes.push(Attribute::CryptographicAlgorithm(CryptographicAlgorithm::AES));
@@ -245,6 +257,7 @@ impl Backend for Kmip {
             ),
             KeyKind::Secret => self.make(
                 name,
+                Some(material),
                 |identity| self.session.register(ObjectType::SecretData, identity, || secret_data(material)),
                 UsageMask::DeriveKey | UsageMask::Export,
             ),

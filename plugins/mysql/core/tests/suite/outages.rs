@@ -2,12 +2,14 @@
 
 use std::time::{Duration, Instant};
 
-use strongroom_keyring::Error;
+use strongroom_keyring::backend::Backend;
+use strongroom_keyring::{Error, KeyKind, KeyName};
+use strongroom_mysql_core::config::Configuration;
 use strongroom_mysql_core::service::keys;
 use strongroom_testkit::other_maker::{Fault, Habits, Server, Trouble};
 use strongroom_testkit::vault::Vault;
 
-use super::{bytes, directory, generate, loaded, master, own, service};
+use super::{bytes, directory, generate, loaded, master, own, service, wallet};
 
 #[test]
 fn keys_in_memory_go_on_while_the_vault_is_away_and_changes_fail() {
@@ -58,6 +60,76 @@ fn a_vault_that_hangs_is_waited_for_once() {
         assert!(patience.elapsed() < Duration::from_secs(60), "still left alone");
         std::thread::yield_now();
     }
+}
+
+#[test]
+fn a_slow_vault_is_waited_for_and_keys_in_memory_are_not() {
+    let vault = Vault::start();
+    let scratch = tempfile::tempdir().unwrap();
+    let server = Server::start(&vault, "db1", Habits::default());
+    server.write_endpoint_directory(scratch.path());
+    let service = service();
+    let patient = Configuration { timeout: Duration::from_secs(120), ..directory(scratch.path()) };
+    service.load(Ok(patient)).unwrap();
+    generate(&service, own(&master(1))).unwrap();
+    generate(&service, own(&master(2))).unwrap();
+    let kept = bytes(&service, own(&master(1)));
+    server.trouble(Some(Trouble::always(Fault::Slow)));
+    std::thread::scope(|scope| {
+        let fetching = scope.spawn(|| bytes(&service, own(&master(2))));
+        let storing = scope.spawn(|| service.store(own("s"), Some(b"SECRET"), Some(b"x")));
+        while !server.hangs() {
+            assert!(!fetching.is_finished() && !storing.is_finished());
+            std::thread::yield_now();
+        }
+        assert_eq!(bytes(&service, own(&master(1))), kept);
+        assert!(!fetching.is_finished() && !storing.is_finished());
+        server.trouble(None);
+        assert!(fetching.join().unwrap().is_some());
+        storing.join().unwrap().unwrap();
+    });
+    assert_eq!(bytes(&service, own("s")).as_deref(), Some(&b"x"[..]));
+}
+
+/// A server's connection broke while it stored a key, and another server with its account stored one of that name meanwhile.
+#[test]
+fn a_key_that_another_server_stored_meanwhile_is_not_taken_for_ours() {
+    let vault = Vault::start();
+    let scratch = tempfile::tempdir().unwrap();
+    let server = Server::start(&vault, "db1", Habits::default());
+    server.write_endpoint_directory(scratch.path());
+    let service = service();
+    let patient = Configuration { timeout: Duration::from_secs(120), ..directory(scratch.path()) };
+    service.load(Ok(patient)).unwrap();
+    // The first request looks for the name, and the second would store the key.
+    server.trouble(Some(Trouble::once(Fault::Hang, 1)));
+    std::thread::scope(|scope| {
+        let storing = scope.spawn(|| service.store(own("key"), Some(b"SECRET"), Some(b"ours")));
+        while !server.hangs() {
+            assert!(!storing.is_finished());
+            std::thread::yield_now();
+        }
+        super::put(scratch.path(), "key", KeyKind::Secret, b"theirs");
+        server.trouble(None);
+        let unknown = storing.join().unwrap();
+        assert!(matches!(unknown, Err(keys::Trouble::Keyring(Error::BackEnd(_)))), "{unknown:?}");
+    });
+    assert_eq!(bytes(&service, own("key")).as_deref(), Some(&b"theirs"[..]));
+}
+
+/// A key was destroyed at the vault and made again by a user, and went on to be served as it had been.
+#[test]
+fn a_key_that_is_made_anew_is_the_one_that_is_served() {
+    let vault = Vault::start();
+    let dir = vault.enrol("db1");
+    let service = loaded(&dir);
+    generate(&service, own("key")).unwrap();
+    let before = bytes(&service, own("key"));
+    assert!(wallet(&dir).remove(&KeyName::new("key", None).unwrap()).unwrap());
+    generate(&service, own("key")).unwrap();
+    let after = bytes(&service, own("key"));
+    assert_ne!(after, before);
+    assert_eq!(bytes(&loaded(&dir), own("key")), after, "it is the vault's");
 }
 
 #[test]
