@@ -30,6 +30,8 @@ const WAKE: &str = "SET GLOBAL innodb_encryption_rotate_key_age = @@GLOBAL.innod
 /// What the server says before anything is done.
 struct Server {
     prefix: String,
+    /// The latest version of the key that it uses; none where it does not say.
+    latest: Option<KeyVersion>,
     age: u32,
     threads: u32,
     encrypts: bool,
@@ -41,7 +43,7 @@ pub(crate) fn run(args: &MariadbRotateArgs, output: Output) -> Result<(), Error>
     let mut connection = connect(&args.server)?;
     let mut steps = Steps::silent(!output.speaks());
     let (server, step) = steps.run("Ask the server", || {
-        let server = ask(&mut connection)?;
+        let server = ask(&mut connection, id)?;
         let step = args.step.unwrap_or_else(|| server.age.saturating_add(1).max(2));
         let proof = match server.age {
             0 => format!(
@@ -56,7 +58,13 @@ pub(crate) fn run(args: &MariadbRotateArgs, output: Output) -> Result<(), Error>
     })?;
     let version = steps.run("Make a new version", || {
         let keys = KmipVersions::with_prefix(session, args.prefix.as_ref().unwrap_or(&server.prefix));
-        let version = keys.rotate(id, step).map_err(Error::Versions)?;
+        let version = match server.latest {
+            Some(latest) if args.prefix.as_ref().is_none_or(|prefix| *prefix == server.prefix) => {
+                keys.rotate_in_use(id, step, latest)
+            }
+            _ => keys.rotate(id, step),
+        };
+        let version = version.map_err(Error::Versions)?;
         Ok((version, format!("the KMIP server has version {version} of key {id}")))
     })?;
     steps.run("Have the server load it", || load(&mut connection, id, version))?;
@@ -93,7 +101,7 @@ pub(crate) fn run(args: &MariadbRotateArgs, output: Output) -> Result<(), Error>
     output.result(version)
 }
 
-fn ask(connection: &mut Conn) -> Result<Server, Error> {
+fn ask(connection: &mut Conn, id: KeyId) -> Result<Server, Error> {
     let active: Option<u32> = connection.query_first(PLUGIN).map_err(refused(PLUGIN))?;
     if active != Some(1) {
         return Err(Error::NotHeld {
@@ -103,6 +111,7 @@ fn ask(connection: &mut Conn) -> Result<Server, Error> {
                     .to_owned(),
         });
     }
+    let latest = latest_of(&version_list(connection)?, id);
     let mut variable = |name: &str| -> Result<String, Error> {
         let statement = format!("SELECT @@GLOBAL.{name}");
         let value: Option<String> = connection.query_first(&statement).map_err(refused(&statement))?;
@@ -110,6 +119,7 @@ fn ask(connection: &mut Conn) -> Result<Server, Error> {
     };
     Ok(Server {
         prefix: variable("kmip_key_management_key_prefix")?,
+        latest,
         age: variable("innodb_encryption_rotate_key_age")?.parse().unwrap_or_default(),
         threads: variable("innodb_encryption_threads")?.parse().unwrap_or_default(),
         encrypts: !matches!(variable("innodb_encrypt_tables")?.as_str(), "OFF" | "0"),
@@ -123,9 +133,7 @@ fn load(connection: &mut Conn, id: KeyId, version: KeyVersion) -> Result<((), St
         }
         answer => answer.map_err(refused(FLUSH))?,
     }
-    let list: Option<String> = connection.query_first(VERSIONS).map_err(refused(VERSIONS))?;
-    let list = list.unwrap_or_default();
-    if is_latest(&list, id, version) {
+    if is_latest(&version_list(connection)?, id, version) {
         Ok(((), format!("it writes with version {version} of key {id} from now on")))
     } else {
         Err(Error::NotHeld {
@@ -135,6 +143,19 @@ fn load(connection: &mut Conn, id: KeyId, version: KeyVersion) -> Result<((), St
             ),
         })
     }
+}
+
+/// Every key with its latest version and all of them, as in `1:3(1,3) 2:1(1)`, and cut where it is too long.
+fn version_list(connection: &mut Conn) -> Result<String, Error> {
+    let list: Option<String> = connection.query_first(VERSIONS).map_err(refused(VERSIONS))?;
+    Ok(list.unwrap_or_default())
+}
+
+/// The latest version of a key in such a list.
+fn latest_of(list: &str, id: KeyId) -> Option<KeyVersion> {
+    let (_, latest) =
+        list.split(' ').filter_map(|key| key.split_once(':')).find(|(key, _)| *key == id.to_string())?;
+    KeyVersion::new(latest.split_once('(')?.0.parse().ok()?)
 }
 
 /// Whether a list such as `1:3(1,3) 2:1(1)` has this version as the latest of its key. The server cuts a long list; what is not in
@@ -156,5 +177,8 @@ mod tests {
         assert!(!is("1:3(1,3) 2:1(1)", 1, 1), "it is there and not the latest");
         assert!(!is("11:3(3) 2:33(33)", 1, 3) && !is("11:3(3) 2:33(33)", 2, 3) && !is("", 1, 3));
         assert!(is("1:3(1,3) 2:1(1", 7, 3), "nobody knows");
+        let latest = |list, id| latest_of(list, KeyId(id)).map(KeyVersion::number);
+        assert_eq!((latest("1:3(1,3) 21:7(7)", 1), latest("1:3(1,3) 21:7(7)", 21)), (Some(3), Some(7)));
+        assert_eq!((latest("21:7(7)", 1), latest("", 1), latest("1:3(1,3) 2:1", 2)), (None, None, None));
     }
 }

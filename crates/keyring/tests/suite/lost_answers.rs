@@ -112,14 +112,14 @@ fn a_rotation_whose_answer_was_lost_makes_one_version() {
     let direct = KmipVersions::new(session(&dir, vault.kmip()));
     direct.add(KeyId(1), 256).unwrap();
     let wire = Wire::to(vault.kmip());
-    // Locate and Get Attributes find the latest version, and the third request makes the next.
+    // Locate and Get Attributes find the latest version, two Locates those that were destroyed, and the fifth request makes the next.
     let versions = KmipVersions::new(session(&dir, wire.address));
-    wire.lose(3, false);
+    wire.lose(5, false);
     assert_eq!(versions.rotate(KeyId(1), 2).unwrap(), KeyVersion::new(3).unwrap());
     assert_eq!(wire.requests_left.load(Ordering::SeqCst), 0);
     assert_eq!(direct.list().unwrap().len(), 2);
 
-    wire.lose(3, true);
+    wire.lose(5, true);
     let error = versions.rotate(KeyId(1), 2).unwrap_err();
     assert!(
         matches!(error, ChangeError::Load(LoadError::CouldNotAsk(ClientError::OutcomeUnknown { .. }))),
@@ -141,7 +141,7 @@ fn a_key_that_the_server_has_confirmed_is_made_even_if_the_last_look_fails() {
     let wire = Wire::to(vault.kmip());
     KmipVersions::new(session(&dir, vault.kmip())).add(KeyId(1), 256).unwrap();
     let versions = KmipVersions::new(session(&dir, wire.address));
-    wire.lose(4, true);
+    wire.lose(6, true);
     assert_eq!(versions.rotate(KeyId(1), 2).unwrap(), KeyVersion::new(3).unwrap());
     assert_eq!(wire.requests_left.load(Ordering::SeqCst), 0);
 }

@@ -19,6 +19,7 @@ pub(super) fn suite(keys: impl Fn(&str) -> KmipVersions) {
     a_wide_gap_is_no_long_search(&keys("gap"));
     revoked_versions_stay_and_destroyed_ones_go(&keys("states"));
     a_lower_answer_than_before_is_refused(&keys("lower"));
+    the_number_of_a_destroyed_version_is_not_given_again(&keys("again"), &keys("again"));
     two_objects_of_one_name_are_not_guessed_at(&keys("twins"));
     one_object_that_is_no_key_does_not_hide_the_others(&keys("odd"));
 }
@@ -155,6 +156,33 @@ fn a_lower_answer_than_before_is_refused(keys: &KmipVersions) {
     remove(1);
     assert!(matches!(keys.load(), Err(LoadError::Refused(_))));
     assert!(matches!(keys.key(KeyId(1)), Err(LoadError::Refused(_))));
+}
+
+/// A database that runs goes on with the destroyed key from memory, and would take the new one for it.
+fn the_number_of_a_destroyed_version_is_not_given_again(keys: &KmipVersions, elsewhere: &KmipVersions) {
+    let id = KeyId(1);
+    keys.add(id, 128).unwrap();
+    assert_eq!(keys.rotate(id, 2).unwrap(), version(3));
+    let list = keys.list().unwrap();
+    let latest = &list.iter().find(|key| key.version == version(3)).unwrap().identifier;
+    keys.session().revoke(latest, RevocationReasonCode::Superseded).unwrap();
+    keys.session().destroy(latest).unwrap();
+
+    let lost = elsewhere.rotate_in_use(id, 2, version(9));
+    assert!(matches!(lost, Err(ChangeError::Lost { in_use, .. }) if in_use == version(9)), "{lost:?}");
+    match keys.session().get_attributes(latest, &[]).unwrap() {
+        Some(_) => {
+            assert_eq!(elsewhere.rotate_in_use(id, 2, version(3)).unwrap(), version(5));
+            assert_eq!(keys.rotate(id, 2).unwrap(), version(7));
+        }
+        // A server that forgets what it destroys: whoever knows the version is told.
+        None => {
+            let lost = elsewhere.rotate_in_use(id, 2, version(3));
+            let words = lost.unwrap_err().to_string();
+            assert!(words.ends_with("strongroom mariadb key rotate --key-id 1 --step 4"), "{words}");
+            assert_eq!(elsewhere.rotate(id, 4).unwrap(), version(5));
+        }
+    }
 }
 
 fn two_objects_of_one_name_are_not_guessed_at(keys: &KmipVersions) {

@@ -66,7 +66,12 @@ fn rotate(id: Option<i64>, step: Option<i64>) -> Result<i64, Refusal> {
     let step = step.and_then(|step| u32::try_from(step).ok()).filter(|step| (1..=STEP_MAX).contains(step));
     let step = step.ok_or_else(|| format!("a step is 1 to {STEP_MAX}"))?;
     let keys = source::keys().ok_or("no keys are being served")?;
-    let version = keys.rotate(id, step).map_err(|error| error.to_string())?;
+    let in_use = served::service().and_then(|service| service.snapshot().latest(id));
+    let version = match in_use {
+        Some(in_use) => keys.rotate_in_use(id, step, in_use),
+        None => keys.rotate(id, step),
+    };
+    let version = version.map_err(|error| error.to_string())?;
     LOG.note(&format!("version {version} of key {id} was made on the KMIP server"));
     if step < DEFAULT_STEP {
         report_warning(

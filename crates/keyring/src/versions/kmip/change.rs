@@ -3,11 +3,11 @@
 use std::fmt;
 
 use strongroom_kmip::attribute::{Attribute, Attributes, Name};
-use strongroom_kmip::types::{CryptographicAlgorithm, UsageMask};
+use strongroom_kmip::types::{CryptographicAlgorithm, State, UsageMask};
 
 use super::super::{KeyFault, KeyId, KeyVersion, LoadError, Refused};
 use super::KmipVersions;
-use crate::backend::{activated, dispose};
+use crate::backend::{activated, dispose, is_live};
 
 /// Why no key or version was made.
 #[derive(Debug)]
@@ -27,6 +27,15 @@ pub enum ChangeError {
     Overtaken(KeyId, KeyVersion),
     /// A step of 0 makes no new version.
     ZeroStep,
+    /// A database uses a version of the key that the server has lost, so that the next one could get its number.
+    Lost {
+        /// The key.
+        id: KeyId,
+        /// The version in use.
+        in_use: KeyVersion,
+        /// The latest version that the server knows.
+        latest: KeyVersion,
+    },
 }
 
 /// The step between versions. With MariaDB's default `innodb_encryption_rotate_key_age` of 1, pages are re-encrypted in the background
@@ -45,20 +54,48 @@ impl KmipVersions {
         if !self.find(id)?.is_empty() {
             return Err(ChangeError::Exists(id));
         }
-        self.make(id, KeyVersion::FIRST, bits)
+        let version = match self.latest_destroyed(id)? {
+            None => KeyVersion::FIRST,
+            Some(destroyed) => destroyed.later(DEFAULT_STEP).ok_or(ChangeError::VersionsExhausted(id))?,
+        };
+        self.make(id, version, bits)
     }
 
-    /// Makes the version that is `step` above the latest one, of the same length. See [`DEFAULT_STEP`].
+    /// Makes the version that is `step` above the latest one, of the same length. See [`DEFAULT_STEP`]. The number of a version that
+    /// was destroyed is not given again, as a running database may still use the key that had it.
     ///
     /// # Errors
     /// [`ChangeError::NoSuchKey`] when there is no version of it; nothing is changed then.
     pub fn rotate(&self, id: KeyId, step: u32) -> Result<KeyVersion, ChangeError> {
+        self.rotate_from(id, step, None)
+    }
+
+    /// The same where a database is known to use the version `in_use`.
+    ///
+    /// # Errors
+    /// As for [`rotate`](Self::rotate), and [`ChangeError::Lost`] when the server does not know that version or a later one; nothing is
+    /// changed then.
+    pub fn rotate_in_use(&self, id: KeyId, step: u32, in_use: KeyVersion) -> Result<KeyVersion, ChangeError> {
+        self.rotate_from(id, step, Some(in_use))
+    }
+
+    fn rotate_from(
+        &self,
+        id: KeyId,
+        step: u32,
+        in_use: Option<KeyVersion>,
+    ) -> Result<KeyVersion, ChangeError> {
         if step == 0 {
             return Err(ChangeError::ZeroStep);
         }
-        let found = self.find(id)?;
+        let found = self.look(id)?;
         let Some(latest) = found.last() else { return Err(ChangeError::NoSuchKey(id)) };
-        let version = latest.version.later(step).ok_or(ChangeError::VersionsExhausted(id))?;
+        let highest = self.latest_destroyed(id)?.map_or(latest.version, |gone| gone.max(latest.version));
+        if let Some(in_use) = in_use.filter(|in_use| *in_use > highest) {
+            return Err(ChangeError::Lost { id, in_use, latest: highest });
+        }
+        self.believe(id, Some(highest))?;
+        let version = highest.later(step).ok_or(ChangeError::VersionsExhausted(id))?;
         let bits = match latest.bits {
             Some(bits) => bits,
             None => {
@@ -106,6 +143,26 @@ impl KmipVersions {
         Ok(version)
     }
 
+    /// The latest version of a key that was destroyed, where the server remembers those. Locate gives them only when it is asked for
+    /// their state (KMIP 1.4 §4.9).
+    fn latest_destroyed(&self, id: KeyId) -> Result<Option<KeyVersion>, LoadError> {
+        let mut latest = None;
+        for state in [State::Destroyed, State::DestroyedCompromised] {
+            let mut filter = Attributes::new();
+            filter.push(Attribute::ObjectGroup(self.group(id)));
+            filter.push(Attribute::State(state));
+            let identifiers = match self.session.locate(&filter) {
+                Ok(identifiers) => identifiers,
+                // A server that cannot be asked for them.
+                Err(strongroom_client::Error::Refused { .. }) => continue,
+                Err(error) => return Err(error.into()),
+            };
+            let gone = self.describe_those(identifiers, |attributes| !is_live(attributes))?;
+            latest = gone.iter().filter(|key| key.id == id).map(|key| key.version).max().max(latest);
+        }
+        Ok(latest)
+    }
+
     fn others(&self, id: KeyId, version: KeyVersion, made: &str) -> Result<bool, LoadError> {
         match self.named(id, version) {
             Ok(found) => Ok(found.iter().any(|key| key.identifier != made)),
@@ -142,6 +199,13 @@ impl fmt::Display for ChangeError {
                 )
             }
             Self::ZeroStep => f.write_str("a step of 0 makes no new version"),
+            Self::Lost { id, in_use, latest } => write!(
+                f,
+                "version {in_use} of key {id} is in use, and the KMIP server knows none later than {latest}; no version was made. If it was \
+                 restored from a backup, restore a later one. If version {in_use} is lost for good, do not restart the database; make a \
+                 version above it with: strongroom mariadb key rotate --key-id {id} --step {}",
+                (in_use.number() - latest.number()).saturating_add(DEFAULT_STEP)
+            ),
         }
     }
 }

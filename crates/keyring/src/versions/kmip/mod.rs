@@ -81,6 +81,13 @@ impl KmipVersions {
 
     /// The versions of one key without their bytes, in order.
     fn find(&self, id: KeyId) -> Result<Vec<VersionDescription>, LoadError> {
+        let found = self.look(id)?;
+        self.believe(id, found.last().map(|key| key.version))?;
+        Ok(found)
+    }
+
+    /// The same, whatever was found before.
+    fn look(&self, id: KeyId) -> Result<Vec<VersionDescription>, LoadError> {
         let mut filter = Attributes::new();
         filter.push(Attribute::ObjectGroup(self.group(id)));
         let grouped = match self.session.locate(&filter) {
@@ -93,9 +100,7 @@ impl KmipVersions {
             Err(strongroom_client::Error::Refused { .. }) => vec![],
             Err(error) => return Err(error.into()),
         };
-        let found = if grouped.is_empty() { self.probe(id)? } else { grouped };
-        self.believe(id, found.last().map(|key| key.version))?;
-        Ok(found)
+        if grouped.is_empty() { self.probe(id) } else { Ok(grouped) }
     }
 
     /// Looks for the versions of a key by their names, for servers that know no groups: upward from the first until [`PROBED_GAP`] of
@@ -139,12 +144,20 @@ impl KmipVersions {
 
     /// The same without a look at whether names are unique, and in no order.
     fn describe_all(&self, identifiers: Vec<String>) -> Result<Vec<VersionDescription>, LoadError> {
+        self.describe_those(identifiers, is_live)
+    }
+
+    fn describe_those(
+        &self,
+        identifiers: Vec<String>,
+        are_meant: impl Fn(&Attributes) -> bool,
+    ) -> Result<Vec<VersionDescription>, LoadError> {
         let attributes = self.session.get_attributes_many(&identifiers, &DESCRIBING)?;
         Ok(identifiers
             .into_iter()
             .zip(attributes)
             .filter_map(|(identifier, attributes)| {
-                let attributes = attributes.filter(is_live)?;
+                let attributes = attributes.filter(&are_meant)?;
                 let (id, version) =
                     attributes.names().find_map(|name| parse_name(&self.prefix, &name.value))?;
                 Some(VersionDescription {
