@@ -122,6 +122,20 @@ impl Journal {
         bytes::read(&text).map(Some).map_err(|damage| JournalError::Damaged(path, damage))
     }
 
+    /// The same for who finishes the change. That there is none is durable afterwards: the run that was interrupted may have
+    /// removed its journal and not lived to sync the folder.
+    ///
+    /// # Errors
+    /// As [`find`](Self::find).
+    pub fn find_to_resume(disk: &dyn Disk, folder: &Path) -> Result<Option<Self>, JournalError> {
+        Self::clear_draft(disk, folder)?;
+        let found = Self::find(disk, folder)?;
+        if found.is_none() {
+            disk.sync_folder(folder).map_err(|error| JournalError::Io(folder.to_owned(), error))?;
+        }
+        Ok(found)
+    }
+
     /// Ends the change: its files are durable.
     ///
     /// # Errors

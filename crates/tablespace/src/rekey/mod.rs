@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::disk::walk::{FileKind, kind_of};
-use crate::disk::{Access, Disk};
+use crate::disk::{Access, Disk, folder_of};
 use crate::file::convert::{self, Random, Target};
 use crate::file::{FileFault, Refusal, Source};
 use crate::journal::{Change, Entry, Journal, JournalError, Patch};
@@ -94,8 +94,7 @@ pub fn resume(
     keys: &Arc<dyn MasterKeySource>,
     run: Run<'_>,
 ) -> Result<Option<Rekeyed>, RekeyError> {
-    Journal::clear_draft(disk, folder)?;
-    let Some(journal) = Journal::find(disk, folder)? else { return Ok(None) };
+    let Some(journal) = Journal::find_to_resume(disk, folder)? else { return Ok(None) };
     if journal.change != Change::Rekey {
         return Err(RekeyError::OtherChange);
     }
@@ -104,7 +103,12 @@ pub fn resume(
         let path = entry.path_from(folder);
         match state(disk, &path, entry)? {
             State::Gone => rekeyed.gone.push(path),
-            State::New => rekeyed.unchanged += 1,
+            State::New => {
+                // The name that it took may not be durable yet.
+                disk.sync_folder(folder_of(&path))
+                    .map_err(|error| RekeyError::File(path.clone(), FileFault::Write(error)))?;
+                rekeyed.unchanged += 1;
+            }
             State::Old => {
                 let in_file = |fault| RekeyError::File(path.clone(), fault);
                 let kind = kind_of(&path).unwrap_or(FileKind::Named);

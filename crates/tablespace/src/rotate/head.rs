@@ -75,12 +75,17 @@ pub(super) struct Rewrap<'a> {
 impl Head {
     /// Reads the head of a file. `None` for files that have none to re-wrap: those whose name says that the server
     /// makes them anew, and later files of a system tablespace.
-    pub(super) fn read(disk: &dyn Disk, path: &Path, kind: FileKind) -> Result<Option<Self>, HeadFault> {
+    pub(super) fn read(
+        disk: &dyn Disk,
+        path: &Path,
+        kind: FileKind,
+        access: Access,
+    ) -> Result<Option<Self>, HeadFault> {
         match kind {
             FileKind::Temporary | FileKind::Doublewrite => return Ok(None),
             _ => {}
         }
-        let file = disk.open(path, Access::Read).map_err(HeadFault::Io)?;
+        let file = disk.open(path, access).map_err(HeadFault::Io)?;
         Self::of(&*file, kind)
     }
 

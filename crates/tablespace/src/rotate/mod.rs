@@ -105,7 +105,7 @@ pub fn survey(
     run: Run<'_>,
 ) -> Result<Survey, RotateError> {
     let heads = in_parallel(files, run, |found| {
-        let head = Head::read(disk, &found.path, found.kind)
+        let head = Head::read(disk, &found.path, found.kind, Access::Read)
             .map_err(|fault| RotateError::Head(found.path.clone(), fault))?;
         Ok(head.and_then(|head| head.information).map(|information| information.master_key().clone()))
     })?;
@@ -175,7 +175,8 @@ pub fn rotate(
     Journal::clear_draft(disk, folder)?;
     let patches = in_parallel(files, run, |found| {
         let in_file = |fault| RotateError::Head(found.path.clone(), fault);
-        match Head::read(disk, &found.path, found.kind).map_err(in_file)? {
+        // A file that may not be written is met here, before anything has begun.
+        match Head::read(disk, &found.path, found.kind, Access::Write).map_err(in_file)? {
             Some(head) => head.rewrapped(&rewrap).map_err(in_file),
             None => Ok(Vec::new()),
         }
@@ -203,15 +204,23 @@ pub fn rotate(
         entries,
     };
     journal.begin(disk, folder)?;
-    write(disk, folder, &journal.entries, run)?;
+    write(disk, folder, &journal.entries, &journal.entries, run)?;
     Journal::end(disk, folder)?;
     Ok(rotated)
 }
 
-/// Writes patches whose old bytes are there, and makes them durable, all at once.
-fn write(disk: &dyn Disk, folder: &Path, entries: &[Entry], run: Run<'_>) -> Result<(), RotateError> {
+/// Writes patches whose old bytes are there, and makes them durable, all at once, together with whatever else was written to
+/// the files of `there`, which are all files of the rotation: an interrupted run has written some, and nobody knows whether
+/// they are durable.
+fn write(
+    disk: &dyn Disk,
+    folder: &Path,
+    entries: &[Entry],
+    there: &[Entry],
+    run: Run<'_>,
+) -> Result<(), RotateError> {
     let mut folders: Vec<PathBuf> =
-        entries.iter().map(|entry| folder_of(&entry.path_from(folder)).to_owned()).collect();
+        there.iter().map(|entry| folder_of(&entry.path_from(folder)).to_owned()).collect();
     folders.sort();
     folders.dedup();
     let folders: Vec<&Path> = folders.iter().map(PathBuf::as_path).collect();
@@ -239,8 +248,7 @@ pub fn resume(
     keys: &dyn MasterKeySource,
     run: Run<'_>,
 ) -> Result<Option<Rotated>, RotateError> {
-    Journal::clear_draft(disk, folder)?;
-    let Some(journal) = Journal::find(disk, folder)? else { return Ok(None) };
+    let Some(journal) = Journal::find_to_resume(disk, folder)? else { return Ok(None) };
     if journal.change != Change::Rotate {
         return Err(RotateError::OtherChange);
     }
@@ -254,7 +262,7 @@ pub fn resume(
         let path = entry.path_from(folder);
         let in_file = |fault| RotateError::Head(path.clone(), fault);
         let kind = crate::disk::walk::kind_of(&path).unwrap_or(FileKind::Named);
-        let head = match Head::read(disk, &path, kind) {
+        let head = match Head::read(disk, &path, kind, Access::Read) {
             Err(HeadFault::Io(error)) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             head => head.map_err(in_file)?,
         };
@@ -274,8 +282,7 @@ pub fn resume(
     let gone = gone.map(|(entry, _)| entry.path_from(folder)).collect();
     let there: Vec<Entry> = left.into_iter().flatten().collect();
     let changed: Vec<Entry> = there.iter().filter(|entry| !entry.patches.is_empty()).cloned().collect();
-    // Also those that were written before are made durable: nobody knows whether they are.
-    write_again(disk, folder, &there, &changed, run)?;
+    write(disk, folder, &changed, &there, run)?;
     Journal::end(disk, folder)?;
     Ok(Some(Rotated {
         server_uuid,
@@ -284,23 +291,6 @@ pub fn resume(
         unchanged: there.len() - changed.len(),
         gone,
     }))
-}
-
-/// Writes what is left to write, and makes durable what was written before the interruption as well.
-fn write_again(
-    disk: &dyn Disk,
-    folder: &Path,
-    there: &[Entry],
-    changed: &[Entry],
-    run: Run<'_>,
-) -> Result<(), RotateError> {
-    if changed.is_empty() && !there.is_empty() {
-        let folders: Vec<PathBuf> =
-            there.iter().map(|entry| folder_of(&entry.path_from(folder)).to_owned()).collect();
-        let folders: Vec<&Path> = folders.iter().map(PathBuf::as_path).collect();
-        return disk.begin_bulk(&folders).and_then(|bulk| bulk.sync()).map_err(RotateError::Sync);
-    }
-    write(disk, folder, changed, run)
 }
 
 /// Does the same with every item, on as many threads as the run has. The first error ends it.

@@ -117,25 +117,30 @@ impl SimulatedDisk {
     /// The disk after the machine has come back.
     pub(crate) fn reboot(&self, loss: Loss) -> Self {
         let state = self.state();
+        if loss == Loss::Nothing {
+            // Only the process ended: what was not synced is there, and can still be lost.
+            return Self(Arc::new(Mutex::new(State {
+                files: state.files.clone(),
+                names: state.names.clone(),
+                durable_names: state.durable_names.clone(),
+                pending_names: state.pending_names.clone(),
+                ..State::default()
+            })));
+        }
         let mut draw = Draw(match loss {
             Loss::Some(seed) => seed,
             _ => 0,
         });
         let mut names = state.durable_names.clone();
         let kept = match loss {
-            Loss::Nothing => state.pending_names.len(),
-            Loss::Everything => 0,
+            Loss::Nothing | Loss::Everything => 0,
             Loss::Some(_) => draw.next() as usize % (state.pending_names.len() + 1),
         };
         for (change, _) in &state.pending_names[..kept] {
             apply_name(&mut names, change);
         }
-        if loss == Loss::Nothing {
-            names = state.names.clone();
-        }
         let contents = state.files.iter().map(|file| match loss {
-            Loss::Nothing => file.cached.clone(),
-            Loss::Everything => file.durable.clone(),
+            Loss::Nothing | Loss::Everything => file.durable.clone(),
             Loss::Some(_) => file.torn(&mut draw),
         });
         let contents: Vec<_> = contents.collect();
@@ -320,9 +325,10 @@ impl Disk for SimulatedDisk {
         Ok(())
     }
 
-    fn begin_bulk(&self, _: &[&Path]) -> io::Result<Box<dyn Bulk>> {
+    fn begin_bulk(&self, folders: &[&Path]) -> io::Result<Box<dyn Bulk>> {
         drop(self.alive()?);
-        Ok(Box::new(self.clone()))
+        let folders = folders.iter().map(|&folder| folder.to_owned()).collect();
+        Ok(Box::new(SimulatedBulk { disk: self.clone(), folders }))
     }
 }
 
@@ -330,23 +336,32 @@ fn folder(path: &Path) -> PathBuf {
     path.parent().map(Path::to_owned).unwrap_or_default()
 }
 
-impl Bulk for SimulatedDisk {
+/// Each folder is as a file system of its own: what is elsewhere is not synced.
+struct SimulatedBulk {
+    disk: SimulatedDisk,
+    folders: Vec<PathBuf>,
+}
+
+impl Bulk for SimulatedBulk {
     fn sync(&self) -> io::Result<()> {
-        let halfway = self.step();
-        let mut state = self.state();
+        let halfway = self.disk.step();
+        let mut state = self.disk.state();
+        let is_below = |path: &Path| self.folders.iter().any(|folder| path.starts_with(folder));
+        let mut files: Vec<usize> =
+            state.names.iter().filter(|(path, _)| is_below(path)).map(|(_, file)| *file).collect();
+        files.sort_unstable();
         if halfway.as_ref().is_err_and(|error| error.raw_os_error().is_some()) {
-            for file in &mut state.files {
-                file.pending.clear();
+            for &file in &files {
+                state.files[file].pending.clear();
             }
         }
-        if halfway? {
+        let halfway = halfway?;
+        if halfway {
             // The half that came first.
-            let half = state.files.len() / 2;
-            state.files[..half].iter_mut().for_each(FileState::make_durable);
-            return Err(stopped());
+            files.truncate(files.len() / 2);
         }
-        state.files.iter_mut().for_each(FileState::make_durable);
-        Ok(())
+        files.into_iter().for_each(|file| state.files[file].make_durable());
+        if halfway { Err(stopped()) } else { Ok(()) }
     }
 }
 
