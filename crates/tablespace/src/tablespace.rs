@@ -158,10 +158,16 @@ impl Tablespace {
     #[must_use]
     pub fn cut_off(&self, file_bytes: u64) -> Option<PageFault> {
         let there = file_bytes.div_ceil(self.geometry.physical() as u64);
-        let pages = u64::from(self.pages).checked_sub(there).filter(|pages| *pages > 0)?;
+        let pages = Some(self.missing_pages(file_bytes)).filter(|pages| *pages > 0)?;
         let told = self.space_id != 0 && self.head.is_ok();
         let (page, pages) = (u32::try_from(there).ok()?, u32::try_from(pages).ok()?);
         told.then_some(PageFault { page, fault: Fault::Missing { pages } })
+    }
+
+    /// Pages that the tablespace has by its own account and a file of `file_bytes` has not.
+    #[must_use]
+    pub fn missing_pages(&self, file_bytes: u64) -> u64 {
+        u64::from(self.pages).saturating_sub(file_bytes.div_ceil(self.geometry.physical() as u64))
     }
 
     fn mysql(bytes: &[u8]) -> Result<Self, DetectError> {

@@ -146,7 +146,7 @@ pub fn encrypt_mysql(
 /// The wrapped key that a file of MySQL has, and the same for a new tablespace key under the same master key.
 ///
 /// # Errors
-/// [`FileFault`]; [`Refusal::Plain`], [`Refusal::HalfDone`], [`Refusal::NoMasterKey`].
+/// [`FileFault`]; [`Refusal::Plain`], [`Refusal::HalfDone`], [`Refusal::SeveralFiles`], [`Refusal::NoMasterKey`].
 pub fn new_information(
     source: &Source,
     keys: &dyn MasterKeySource,
@@ -154,6 +154,10 @@ pub fn new_information(
 ) -> Result<(Information, Information), FileFault> {
     source.algorithm()?;
     let old = information(source)?;
+    // Its other files have pages under the same key, and nothing in them says so.
+    if source.space.space_id == 0 && source.space.missing_pages(source.size) > 0 {
+        return Err(FileFault::Refused(Refusal::SeveralFiles));
+    }
     let id = old.master_key().clone();
     let Some(key_id) = id.key_id() else { return Err(FileFault::Refused(Refusal::NoMasterKey)) };
     let master = keys.mysql_key(&key_id).map_err(FileFault::Keys)?;

@@ -94,6 +94,8 @@ pub enum Refusal {
     MySql,
     /// It belongs to the system tablespace, or is one of undo logs, which are not moved alone.
     System,
+    /// It is the first of several files of a system tablespace, which have one key.
+    SeveralFiles,
     /// The server's data dictionary says how it is encrypted and would contradict it.
     InPlace,
     /// Its key is wrapped by no key of a keyring.
@@ -161,6 +163,9 @@ impl fmt::Display for Refusal {
             Self::MySql => "it is MySQL's, and this is for MariaDB's files",
             Self::System => {
                 "it is a part of a data directory that no server imports alone; inspect, verify, rotate and rekey work with it"
+            }
+            Self::SeveralFiles => {
+                "it is a system tablespace of several files with one key, and only the first of them would get the new one"
             }
             Self::InPlace => {
                 "the data dictionary of the server records whether a table is encrypted, and no server opens a file that says \

@@ -9,7 +9,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::disk::walk::{FileKind, kind_of};
+use crate::disk::walk::{FileKind, Found, kind_of};
 use crate::disk::{Access, Disk, folder_of};
 use crate::file::convert::{self, Random, Target};
 use crate::file::{FileFault, Refusal, Source};
@@ -33,8 +33,10 @@ pub struct Rekeyed {
 /// Why it was not begun, or not finished.
 #[derive(Debug)]
 pub enum RekeyError {
-    /// A file.
+    /// A file, before anything has begun.
     File(PathBuf, FileFault),
+    /// A file, while the journal is there.
+    Interrupted(PathBuf, FileFault),
     /// The journal.
     Journal(JournalError),
     /// The journal is about something else: it is resumed by another verb.
@@ -49,26 +51,32 @@ impl From<JournalError> for RekeyError {
     }
 }
 
-/// Gives files new tablespace keys. `folder` is where the journal is kept; paths of files are below it or absolute.
+/// Gives files new tablespace keys; each is open only as long as it is worked on, because a data directory has more files
+/// than a process may have open. `folder` is where the journal is kept; paths of files are below it or absolute.
 ///
 /// # Errors
 /// [`RekeyError`]. If the journal is there afterwards, it has begun and must be resumed.
 pub fn rekey(
     disk: &dyn Disk,
     folder: &Path,
-    files: &[Source],
+    files: &[Found],
     keys: &Arc<dyn MasterKeySource>,
     random: &Random<'_>,
     run: Run<'_>,
 ) -> Result<Rekeyed, RekeyError> {
     Journal::clear_draft(disk, folder)?;
     let mut entries = Vec::with_capacity(files.len());
-    for source in files {
-        let in_file = |fault| RekeyError::File(source.path.clone(), fault);
-        let (old, new) = convert::new_information(source, keys.as_ref(), random).map_err(in_file)?;
+    for found in files {
+        let in_file = |fault| RekeyError::File(found.path.clone(), fault);
+        let source = Source::open(disk, &found.path, found.kind, Policy::Any).map_err(in_file)?;
+        // What no run could ever finish is not begun.
+        if let Some(fault) = source.space.cut_off(source.size) {
+            return Err(in_file(FileFault::Pages(vec![fault])));
+        }
+        let (old, new) = convert::new_information(&source, keys.as_ref(), random).map_err(in_file)?;
         let offset = source.space.geometry.encryption_offset() as u64;
         let patch = Patch { offset, old: old.to_bytes(), new: new.to_bytes() };
-        entries.push(Entry { path: Entry::relative(&source.path, folder), patches: vec![patch] });
+        entries.push(Entry { path: Entry::relative(&found.path, folder), patches: vec![patch] });
     }
     if entries.is_empty() {
         return Ok(Rekeyed::default());
@@ -76,9 +84,9 @@ pub fn rekey(
     let journal = Journal { change: Change::Rekey, server_uuid: String::new(), master_key_id: 0, entries };
     journal.begin(disk, folder)?;
     let mut rekeyed = Rekeyed::default();
-    for (source, entry) in files.iter().zip(&journal.entries) {
-        one(disk, source, entry, keys, run)?;
-        rekeyed.changed.push(source.path.clone());
+    for (found, entry) in files.iter().zip(&journal.entries) {
+        one(disk, &found.path, found.kind, entry, keys, run)?;
+        rekeyed.changed.push(found.path.clone());
     }
     Journal::end(disk, folder)?;
     Ok(rekeyed)
@@ -106,15 +114,12 @@ pub fn resume(
             State::New => {
                 // The name that it took may not be durable yet.
                 disk.sync_folder(folder_of(&path))
-                    .map_err(|error| RekeyError::File(path.clone(), FileFault::Write(error)))?;
+                    .map_err(|error| RekeyError::Interrupted(path.clone(), FileFault::Write(error)))?;
                 rekeyed.unchanged += 1;
             }
             State::Old => {
-                let in_file = |fault| RekeyError::File(path.clone(), fault);
                 let kind = kind_of(&path).unwrap_or(FileKind::Named);
-                let source = Source::open(disk, &path, kind, Policy::Any).map_err(in_file)?;
-                run.progress.expect(source.size);
-                one(disk, &source, entry, keys, run)?;
+                one(disk, &path, kind, entry, keys, run)?;
                 rekeyed.changed.push(path);
             }
         }
@@ -125,15 +130,18 @@ pub fn resume(
 
 fn one(
     disk: &dyn Disk,
-    source: &Source,
+    path: &Path,
+    kind: FileKind,
     entry: &Entry,
     keys: &Arc<dyn MasterKeySource>,
     run: Run<'_>,
 ) -> Result<(), RekeyError> {
-    let in_file = |fault| RekeyError::File(source.path.clone(), fault);
+    let in_file = |fault| RekeyError::Interrupted(path.to_owned(), fault);
+    let source = Source::open(disk, path, kind, Policy::Any).map_err(in_file)?;
+    run.progress.expect(source.size);
     let new = entry.patches.first().map(|patch| Information::parse(&patch.new));
-    let Some(Ok(Some(new))) = new else { return Err(RekeyError::Foreign(source.path.clone())) };
-    match convert::rekey_mysql(disk, source, keys, &new, Target::in_place(&source.path), run) {
+    let Some(Ok(Some(new))) = new else { return Err(RekeyError::Foreign(path.to_owned())) };
+    match convert::rekey_mysql(disk, &source, keys, &new, Target::in_place(path), run) {
         // What a server has decrypted since is to stay so.
         Err(FileFault::Refused(Refusal::Plain)) => Ok(()),
         done => done.map_err(in_file),
@@ -148,7 +156,7 @@ enum State {
 
 /// Which key a file has. It was put in its place as a whole, so there is nothing in between.
 fn state(disk: &dyn Disk, path: &Path, entry: &Entry) -> Result<State, RekeyError> {
-    let failed = |error| RekeyError::File(path.to_owned(), FileFault::Read(error));
+    let failed = |error| RekeyError::Interrupted(path.to_owned(), FileFault::Read(error));
     let Some(patch) = entry.patches.first() else { return Err(RekeyError::Foreign(path.to_owned())) };
     let file = match disk.open(path, Access::Read) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(State::Gone),
@@ -170,6 +178,12 @@ impl fmt::Display for RekeyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::File(path, fault) => write!(f, "{}: {fault}", path.display()),
+            Self::Interrupted(path, fault) => write!(
+                f,
+                "{}: {fault}; the rekey has begun and is not finished, and every file is readable under its old or its new \
+                 key: put that right (a damaged file is restored from a backup, or moved away) and finish with --resume",
+                path.display()
+            ),
             Self::Journal(error) => error.fmt(f),
             Self::OtherChange => {
                 f.write_str("what was interrupted here is no rekey; finish it with rotate --resume")

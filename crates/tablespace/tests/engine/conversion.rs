@@ -6,14 +6,15 @@ use std::sync::Arc;
 
 use strongroom_secret::KeyMaterial;
 use strongroom_tablespace::disk::draft::draft_name;
-use strongroom_tablespace::disk::walk::FileKind;
+use strongroom_tablespace::disk::walk::{FileKind, Found};
 use strongroom_tablespace::disk::{Access, Disk};
 use strongroom_tablespace::file::convert::{self, MasterKey, RandomFailed, Target};
 use strongroom_tablespace::file::{FileFault, Refusal, Source, transfer, verify};
 use strongroom_tablespace::journal::Journal;
 use strongroom_tablespace::mysql::MasterKeyId;
-use strongroom_tablespace::page::Policy;
-use strongroom_tablespace::rekey;
+use strongroom_tablespace::page::header::{FSP_SPACE_ID, SPACE_ID, put};
+use strongroom_tablespace::page::{Policy, checksum};
+use strongroom_tablespace::rekey::{self, RekeyError};
 use strongroom_tablespace::run::Run;
 use strongroom_tablespace::{KeysInMemory, MasterKeySource};
 
@@ -39,6 +40,11 @@ fn master(material: &KeyMaterial) -> MasterKey {
 
 fn source(disk: &SimulatedDisk, path: &str) -> Source {
     Source::open(disk, Path::new(path), FileKind::Tablespace, Policy::Any).unwrap()
+}
+
+fn found<'a>(paths: impl IntoIterator<Item = &'a str>) -> Vec<Found> {
+    let found = |path: &str| Found { path: path.into(), kind: FileKind::Tablespace };
+    paths.into_iter().map(found).collect()
 }
 
 fn one_job<'a>() -> Run<'a> {
@@ -79,8 +85,8 @@ fn a_new_tablespace_key_takes_every_page_along_in_place() {
         let key = new_key();
         let before = kind.encrypted(PAGES, NUMBER, &key);
         let disk = SimulatedDisk::new([(PATH, before.clone())]);
-        let files = [source(&disk, PATH)];
-        let done = rekey::rekey(&disk, Path::new("d"), &files, &keys(&key), &fill, Run::default()).unwrap();
+        let done =
+            rekey::rekey(&disk, Path::new("d"), &found([PATH]), &keys(&key), &fill, Run::default()).unwrap();
         assert_eq!(done.changed, [Path::new(PATH)]);
         let after = content(&disk, PATH);
         assert_eq!(decrypted(&after, &keys(&key)), decrypted(&before, &keys(&key)), "{}", kind.name);
@@ -136,9 +142,8 @@ fn each_bad_page_is_named_and_nothing_is_written_from_it() {
     let out = Target::new_file(Path::new(OUT));
     let refused = convert::decrypt(&disk, &source(&disk, PATH), &keys(&key), out, Run::default());
     assert!(matches!(refused, Err(FileFault::Pages(_))), "{refused:?}");
-    let refused =
-        rekey::rekey(&disk, Path::new("d"), &[source(&disk, PATH)], &keys(&key), &fill, Run::default());
-    assert!(matches!(refused, Err(rekey::RekeyError::File(_, FileFault::Pages(_)))), "{refused:?}");
+    let refused = rekey::rekey(&disk, Path::new("d"), &found([PATH]), &keys(&key), &fill, Run::default());
+    assert!(matches!(refused, Err(RekeyError::Interrupted(_, FileFault::Pages(_)))), "{refused:?}");
     assert_eq!(content(&disk, PATH), bytes);
     assert!(!disk.names().contains(&OUT.into()));
 }
@@ -231,11 +236,7 @@ fn rekeying_that_is_interrupted_leaves_whole_files_and_is_finished_by_resuming()
     every_fault(
         || SimulatedDisk::new(files.iter().map(|(kind, bytes)| (kind.name, bytes.clone()))),
         |disk| {
-            let sources: Result<Vec<_>, FileFault> = files
-                .iter()
-                .map(|(kind, _)| Source::open(disk, Path::new(kind.name), FileKind::Tablespace, Policy::Any))
-                .collect();
-            let sources = sources.map_err(|error| error.to_string())?;
+            let sources = found(files.iter().map(|(kind, _)| kind.name));
             rekey::rekey(disk, Path::new("d"), &sources, &keys(&key), &fill, one_job())
                 .map(|_| ())
                 .map_err(|error| error.to_string())
@@ -274,7 +275,7 @@ fn a_damaged_page_found_while_resuming_stops_it_with_the_file_as_it_was() {
     let kind = small_kinds()[0];
     let before = kind.encrypted(PAGES, NUMBER, &key);
     let disk = SimulatedDisk::new([(PATH, before)]).with_fault(6, crate::simulated::Fault::Stop);
-    let sources = [source(&disk, PATH)];
+    let sources = found([PATH]);
     assert!(rekey::rekey(&disk, Path::new("d"), &sources, &keys(&key), &fill, one_job()).is_err());
     let disk = disk.reboot(Loss::Nothing);
     let damaged = 3 * kind.geometry.physical() as u64 + 100;
@@ -283,4 +284,39 @@ fn a_damaged_page_found_while_resuming_stops_it_with_the_file_as_it_was() {
     let error = rekey::resume(&disk, Path::new("d"), &keys(&key), one_job()).unwrap_err();
     assert!(error.to_string().contains("page 3"), "{error}");
     assert_eq!(content(&disk, PATH), now);
+}
+
+#[test]
+fn a_file_that_was_cut_off_between_pages_is_refused_before_anything_has_begun() {
+    let kind = kinds()[0];
+    let key = new_key();
+    let mut cut = kind.encrypted(PAGES, NUMBER, &key);
+    cut.truncate(4 * kind.geometry.physical());
+    let disk = SimulatedDisk::new([(PATH, kind.encrypted(PAGES, NUMBER, &key)), ("d/s/u.ibd", cut)]);
+    let steps = disk.steps();
+    let refused =
+        rekey::rekey(&disk, Path::new("d"), &found([PATH, "d/s/u.ibd"]), &keys(&key), &fill, one_job());
+    assert!(matches!(refused, Err(RekeyError::File(_, FileFault::Pages(_)))), "{refused:?}");
+    assert_eq!(disk.steps(), steps);
+}
+
+#[test]
+fn a_system_tablespace_of_several_files_gets_no_new_key_in_one_of_them() {
+    let kind = kinds()[0];
+    let key = new_key();
+    let mut first = kind.encrypted(PAGES, NUMBER, &key);
+    first.truncate(4 * kind.geometry.physical());
+    let page_0 = &mut first[..kind.geometry.physical()];
+    for at in [SPACE_ID, FSP_SPACE_ID] {
+        put(page_0, at, &[0; 4]);
+    }
+    checksum::write(kind.geometry, page_0, kind.algorithm);
+    let path = "d/ibdata1";
+    let disk = SimulatedDisk::new([(path, first.clone())]);
+    let refused = rekey::rekey(&disk, Path::new("d"), &found([path]), &keys(&key), &fill, one_job());
+    assert!(
+        matches!(refused, Err(RekeyError::File(_, FileFault::Refused(Refusal::SeveralFiles)))),
+        "{refused:?}"
+    );
+    assert_eq!(content(&disk, path), first);
 }

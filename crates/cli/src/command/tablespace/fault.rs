@@ -74,7 +74,7 @@ impl Fault {
             Self::Redo(_) => Exit::Failed,
             Self::Rotate(error) => rotate_exit(error),
             Self::Rekey(error) => match error {
-                RekeyError::File(_, fault) => file_exit(fault),
+                RekeyError::File(_, fault) | RekeyError::Interrupted(_, fault) => file_exit(fault),
                 RekeyError::Journal(error) => journal_exit(error),
                 RekeyError::OtherChange => Exit::Usage,
                 RekeyError::Foreign(_) => Exit::Integrity,

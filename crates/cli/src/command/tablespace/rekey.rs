@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 use strongroom_tablespace::disk::SystemDisk;
+use strongroom_tablespace::disk::walk::Found;
 use strongroom_tablespace::file::convert::{self, Target};
 use strongroom_tablespace::file::{FileFault, Source, mariadb};
 use strongroom_tablespace::page::Policy;
@@ -29,43 +30,57 @@ pub(super) fn run(args: &TablespaceRekeyArgs, output: Output) -> Result<(), Erro
         drop(bar);
         return print(&done.unwrap_or_default(), output);
     }
-    let mut sources = Vec::new();
-    for file in found.spaces() {
-        if let Some(source) = Files::open(file, Policy::Any)? {
-            sources.push(source);
-        }
-    }
-    let has_roots = sources.len() > 1;
-    if has_roots {
-        // Of a whole directory, what is plain stays as it is.
-        sources.retain(Source::is_encrypted);
-    }
-    let total = sources.iter().map(|source| source.size).sum();
+    let (mysql, mariadb) = sort(&found)?;
+    let total = if args.target.in_place && !mysql.is_empty() { 0 } else { found.bytes() };
     let bar = Bar::new(Unit::Bytes, total, output);
-    // MariaDB's pages name their key, so its files need no journal: what was done already is seen in each.
-    let (mariadb, mysql): (Vec<Source>, Vec<Source>) =
-        sources.into_iter().partition(|source| source.space.family == Family::MariaDb);
     let mut rekeyed = Rekeyed::default();
     if !mysql.is_empty() && args.target.in_place {
         found.check_shutdown()?;
         rekeyed = rekey::rekey(&SystemDisk, &found.folder, &mysql, &keys, &random, bar.run(args.files.jobs))
             .map_err(Fault::Rekey)?;
     } else {
-        for source in &mysql {
-            each(source, &found, args, &mut rekeyed, |target| one(source, &keys, target, &bar, args))?;
+        for file in &mysql {
+            let source = open(file)?;
+            each(&source, &found, args, &mut rekeyed, |target| one(&source, &keys, target, &bar, args))?;
         }
     }
-    for source in &mariadb {
-        if args.target.in_place && is_latest(source, keys.as_ref()).map_err(in_file(source))? {
+    // MariaDB's pages name their key, so its files need no journal: what was done already is seen in each.
+    for file in &mariadb {
+        let source = open(file)?;
+        if args.target.in_place && is_latest(&source, keys.as_ref()).map_err(in_file(&source))? {
             rekeyed.unchanged += 1;
             continue;
         }
-        each(source, &found, args, &mut rekeyed, |target| {
-            mariadb::rekey(&SystemDisk, source, &keys, target, bar.run(args.files.jobs))
+        each(&source, &found, args, &mut rekeyed, |target| {
+            mariadb::rekey(&SystemDisk, &source, &keys, target, bar.run(args.files.jobs))
         })?;
     }
     drop(bar);
     print(&rekeyed, output)
+}
+
+/// The files of MySQL and those of MariaDB. Each is closed again: a data directory has more of them than a process may have
+/// open.
+fn sort(found: &Files) -> Result<(Vec<Found>, Vec<Found>), Error> {
+    let mut sorted = Vec::new();
+    for file in found.spaces() {
+        if let Some(source) = Files::open(file, Policy::Any)? {
+            sorted.push((file.clone(), source.space.family, source.is_encrypted()));
+        }
+    }
+    if sorted.len() > 1 {
+        // Of a whole directory, what is plain stays as it is.
+        sorted.retain(|(_, _, is_encrypted)| *is_encrypted);
+    }
+    let (mariadb, mysql): (Vec<_>, Vec<_>) =
+        sorted.into_iter().partition(|(_, family, _)| *family == Family::MariaDb);
+    let files = |sorted: Vec<(Found, Family, bool)>| sorted.into_iter().map(|(file, ..)| file).collect();
+    Ok((files(mysql), files(mariadb)))
+}
+
+fn open(file: &Found) -> Result<Source, Fault> {
+    Source::open(&SystemDisk, &file.path, file.kind, Policy::Any)
+        .map_err(|fault| Fault::Rekey(RekeyError::File(file.path.clone(), fault)))
 }
 
 fn in_file(source: &Source) -> impl Fn(FileFault) -> Fault {
