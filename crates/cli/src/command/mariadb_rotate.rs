@@ -10,11 +10,13 @@ use strongroom_keyring::versions::{KeyId, KeyVersion, KmipVersions};
 
 use super::endpoint_session;
 use super::mariadb_status::{connect, refused};
+use super::mariadb_versions::Served;
 use crate::args::MariadbRotateArgs;
 use crate::error::Error;
 use crate::output::{Output, Steps};
 
-const PLUGIN: &str = "SELECT COUNT(*) FROM information_schema.PLUGINS \
+const PLUGIN: &str = "kmip_key_management";
+const IS_ACTIVE: &str = "SELECT COUNT(*) FROM information_schema.PLUGINS \
      WHERE PLUGIN_NAME = 'kmip_key_management' AND PLUGIN_STATUS = 'ACTIVE'";
 /// Not `FLUSH` alone, which goes to the replicas and stops those that lack the plugin.
 const FLUSH: &str = "FLUSH LOCAL KMIP_KEY_MANAGEMENT_KEYS";
@@ -22,8 +24,6 @@ const FLUSH: &str = "FLUSH LOCAL KMIP_KEY_MANAGEMENT_KEYS";
 const RELOAD: &str = "SET GLOBAL kmip_key_management_reload = ON";
 /// `ER_PARSE_ERROR`.
 const PARSE_ERROR: u16 = 1064;
-const VERSIONS: &str = "SELECT VARIABLE_VALUE FROM information_schema.GLOBAL_STATUS \
-     WHERE VARIABLE_NAME = 'kmip_key_management_version_list'";
 /// Setting it to what it is makes InnoDB's threads look for work.
 const WAKE: &str = "SET GLOBAL innodb_encryption_rotate_key_age = @@GLOBAL.innodb_encryption_rotate_key_age";
 
@@ -102,7 +102,7 @@ pub(crate) fn run(args: &MariadbRotateArgs, output: Output) -> Result<(), Error>
 }
 
 fn ask(connection: &mut Conn, id: KeyId) -> Result<Server, Error> {
-    let active: Option<u32> = connection.query_first(PLUGIN).map_err(refused(PLUGIN))?;
+    let active: Option<u32> = connection.query_first(IS_ACTIVE).map_err(refused(IS_ACTIVE))?;
     if active != Some(1) {
         return Err(Error::NotHeld {
             what:
@@ -111,7 +111,7 @@ fn ask(connection: &mut Conn, id: KeyId) -> Result<Server, Error> {
                     .to_owned(),
         });
     }
-    let latest = latest_of(&version_list(connection)?, id);
+    let latest = Served::ask(connection, PLUGIN)?.and_then(|served| served.latest(id));
     let mut variable = |name: &str| -> Result<String, Error> {
         let statement = format!("SELECT @@GLOBAL.{name}");
         let value: Option<String> = connection.query_first(&statement).map_err(refused(&statement))?;
@@ -133,7 +133,7 @@ fn load(connection: &mut Conn, id: KeyId, version: KeyVersion) -> Result<((), St
         }
         answer => answer.map_err(refused(FLUSH))?,
     }
-    if is_latest(&version_list(connection)?, id, version) {
+    if Served::ask(connection, PLUGIN)?.is_some_and(|served| served.is_latest(id, version)) {
         Ok(((), format!("it writes with version {version} of key {id} from now on")))
     } else {
         Err(Error::NotHeld {
@@ -142,43 +142,5 @@ fn load(connection: &mut Conn, id: KeyId, version: KeyVersion) -> Result<((), St
                  server, or under another prefix"
             ),
         })
-    }
-}
-
-/// Every key with its latest version and all of them, as in `1:3(1,3) 2:1(1)`, and cut where it is too long.
-fn version_list(connection: &mut Conn) -> Result<String, Error> {
-    let list: Option<String> = connection.query_first(VERSIONS).map_err(refused(VERSIONS))?;
-    Ok(list.unwrap_or_default())
-}
-
-/// The latest version of a key in such a list.
-fn latest_of(list: &str, id: KeyId) -> Option<KeyVersion> {
-    let (_, latest) =
-        list.split(' ').filter_map(|key| key.split_once(':')).find(|(key, _)| *key == id.to_string())?;
-    KeyVersion::new(latest.split_once('(')?.0.parse().ok()?)
-}
-
-/// Whether a list such as `1:3(1,3) 2:1(1)` has this version as the latest of its key. The server cuts a long list; what is not in
-/// it then is not known to be missing.
-fn is_latest(list: &str, id: KeyId, version: KeyVersion) -> bool {
-    let wanted = format!("{id}:{version}(");
-    let is_cut = !list.is_empty() && !list.ends_with(')');
-    is_cut || list.split(' ').any(|key| key.starts_with(&wanted))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_latest_version_is_found_in_the_servers_list() {
-        let is = |list, id, version| is_latest(list, KeyId(id), KeyVersion::new(version).unwrap());
-        assert!(is("1:3(1,3) 2:1(1)", 1, 3) && is("1:3(1,3) 2:1(1)", 2, 1));
-        assert!(!is("1:3(1,3) 2:1(1)", 1, 1), "it is there and not the latest");
-        assert!(!is("11:3(3) 2:33(33)", 1, 3) && !is("11:3(3) 2:33(33)", 2, 3) && !is("", 1, 3));
-        assert!(is("1:3(1,3) 2:1(1", 7, 3), "nobody knows");
-        let latest = |list, id| latest_of(list, KeyId(id)).map(KeyVersion::number);
-        assert_eq!((latest("1:3(1,3) 21:7(7)", 1), latest("1:3(1,3) 21:7(7)", 21)), (Some(3), Some(7)));
-        assert_eq!((latest("21:7(7)", 1), latest("", 1), latest("1:3(1,3) 2:1", 2)), (None, None, None));
     }
 }

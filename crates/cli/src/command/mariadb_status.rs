@@ -73,7 +73,7 @@ pub(crate) struct Holders {
 }
 
 pub(crate) fn run(args: &MariadbStatusArgs, output: Output) -> Result<(), Error> {
-    let (tablespaces, holders) = ask(args)?;
+    let (tablespaces, holders) = ask(&mut connect(args)?)?;
     if output.is_json() {
         return output.json(&serde_json::json!({ "tablespaces": tablespaces, "other": holders }));
     }
@@ -101,10 +101,9 @@ pub(crate) fn run(args: &MariadbStatusArgs, output: Output) -> Result<(), Error>
 }
 
 /// Asks a running server for its tablespaces, and for what else keeps old versions.
-pub(crate) fn ask(args: &MariadbStatusArgs) -> Result<(Vec<Tablespace>, Holders), Error> {
-    let mut connection = connect(args)?;
-    let holders = holders(&mut connection)?;
-    let tablespaces = tablespaces(&mut connection, holders.rotate_key_age)?;
+pub(super) fn ask(connection: &mut Conn) -> Result<(Vec<Tablespace>, Holders), Error> {
+    let holders = holders(connection)?;
+    let tablespaces = tablespaces(connection, holders.rotate_key_age)?;
     Ok((tablespaces, holders))
 }
 

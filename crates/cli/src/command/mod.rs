@@ -10,6 +10,7 @@ pub(crate) mod list;
 pub(crate) mod mariadb;
 pub(crate) mod mariadb_rotate;
 pub(crate) mod mariadb_status;
+mod mariadb_versions;
 pub(crate) mod mysql;
 pub(crate) mod ping;
 pub(crate) mod serve;

@@ -1,13 +1,17 @@
 //! Which of a file's keys a running server still uses, and which it does not have yet.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
 use crate::args::{KeyfileServerArgs, MariadbStatusArgs};
 use crate::command::mariadb_status::{self, Holders, Tablespace};
+use crate::command::mariadb_versions::Served;
 use crate::error::Error;
 use crate::output::Table;
+
+/// The plugin that reads key files.
+const PLUGIN: &str = "file_key_management";
 
 /// How many tablespaces are named before the rest is counted.
 const NAMES_SHOWN: usize = 3;
@@ -17,7 +21,7 @@ const NAMES_SHOWN: usize = 3;
 pub(super) struct InUse {
     /// One row for each version in the file.
     versions: Vec<Use>,
-    /// Versions that tablespaces may have and the file has not.
+    /// Versions that the server has or tablespaces may have, and the file has not.
     #[serde(skip)]
     missing: Vec<Use>,
     /// What else may need old versions, for a person.
@@ -29,7 +33,7 @@ pub(super) struct InUse {
 struct Use {
     key_id: u32,
     version: u32,
-    /// Whether the server knows the version, as far as its tablespaces show.
+    /// Whether the server knows the version, as far as its plugin or its tablespaces show.
     loaded: bool,
     /// The tablespaces whose pages may have it.
     tablespaces: Vec<String>,
@@ -39,12 +43,22 @@ struct Use {
 pub(super) fn ask(args: &KeyfileServerArgs, versions: &[(u32, u32)]) -> Result<Option<InUse>, Error> {
     let Some(socket) = args.socket.clone() else { return Ok(None) };
     let args = MariadbStatusArgs { socket, user: args.user.clone(), password_fd: args.user_password_fd };
-    let (tablespaces, holders) = mariadb_status::ask(&args)?;
-    Ok(Some(InUse::new(versions, &tablespaces, &holders)))
+    let mut connection = mariadb_status::connect(&args)?;
+    let (tablespaces, holders) = mariadb_status::ask(&mut connection)?;
+    // The server's own plugin has no such list, and no versions.
+    let served = Served::ask(&mut connection, PLUGIN)?;
+    Ok(Some(InUse::new(versions, &tablespaces, served.as_ref(), &holders)))
 }
 
 impl InUse {
-    fn new(versions: &[(u32, u32)], tablespaces: &[Tablespace], holders: &Holders) -> Self {
+    fn new(
+        versions: &[(u32, u32)],
+        tablespaces: &[Tablespace],
+        served: Option<&Served>,
+        holders: &Holders,
+    ) -> Self {
+        let all_served = served.is_some_and(Served::is_whole);
+        let served: BTreeSet<(u32, u32)> = served.into_iter().flat_map(Served::versions).collect();
         let encrypted = || tablespaces.iter().filter(|space| space.encrypted && space.oldest_version > 0);
         let users = |key_id: u32, version: u32| -> Vec<String> {
             encrypted()
@@ -54,6 +68,9 @@ impl InUse {
                 .collect()
         };
         let loaded = |key_id: u32, version: u32| {
+            if all_served || served.contains(&(key_id, version)) {
+                return served.contains(&(key_id, version));
+            }
             // A key that no tablespace has cannot be told from here.
             let latest =
                 tablespaces.iter().filter(|space| space.key_id == key_id).map(|space| space.latest_version);
@@ -74,6 +91,9 @@ impl InUse {
                 }
             }
         }
+        for &(key_id, version) in &served {
+            missing.entry((key_id, version)).or_insert_with(|| users(key_id, version));
+        }
         missing.retain(|key, _| !versions.contains(key));
         Self {
             versions: versions.iter().copied().map(row).collect(),
@@ -88,12 +108,13 @@ impl InUse {
     /// Versions that the server uses and the file has not.
     pub(super) fn faults(&self) -> Vec<String> {
         let fault = |missing: &Use| {
-            format!(
-                "version {} of key {} is not in the file, and {} needs it: a reload is refused, and a start cannot read it",
-                missing.version,
-                missing.key_id,
-                names(&missing.tablespaces)
-            )
+            let Use { key_id, version, tablespaces, .. } = missing;
+            let consequence = if tablespaces.is_empty() {
+                "the server has it: a reload is refused".to_owned()
+            } else {
+                format!("{} needs it: a reload is refused, and a start cannot read it", names(tablespaces))
+            };
+            format!("version {version} of key {key_id} is not in the file, and {consequence}")
         };
         self.missing.iter().map(fault).collect()
     }
@@ -142,7 +163,7 @@ mod tests {
             space("t/plain", 1, 0, Some(3)),
         ];
         let versions = [(1, 1), (1, 2), (1, 3), (1, 5), (2, 1), (7, 1)];
-        let in_use = InUse::new(&versions, &spaces, &Holders::default());
+        let in_use = InUse::new(&versions, &spaces, None, &Holders::default());
         let users: Vec<_> =
             in_use.versions.iter().map(|row| (row.loaded, row.tablespaces.join(" "))).collect();
         assert_eq!(
@@ -162,11 +183,26 @@ mod tests {
     #[test]
     fn a_version_that_is_used_and_not_in_the_file_is_a_fault() {
         let spaces = [space("t/a", 1, 1, Some(3)), space("t/k", 7, 2, None)];
-        let in_use = InUse::new(&[(1, 3)], &spaces, &Holders::default());
+        let in_use = InUse::new(&[(1, 3)], &spaces, None, &Holders::default());
         let faults = in_use.faults();
         assert_eq!(faults.len(), 2, "{faults:?}");
         assert!(faults[0].contains("version 1 of key 1") && faults[0].contains("t/a"), "{faults:?}");
         assert!(faults[1].contains("version 2 of key 7") && faults[1].contains("t/k"), "{faults:?}");
+    }
+
+    /// The oldest and the latest version of a tablespace say nothing of those between.
+    #[test]
+    fn a_version_that_the_server_has_and_the_file_lost_is_a_fault() {
+        let spaces = [space("t/a", 1, 1, Some(5)), space("t/b", 7, 3, Some(3))];
+        let served = Served::for_tests("1:5(1,3,5) 7:3(1,3) 9:1(1)");
+        let versions = [(1, 1), (1, 5), (7, 3), (9, 1), (9, 2)];
+        let in_use = InUse::new(&versions, &spaces, Some(&served), &Holders::default());
+        let faults = in_use.faults();
+        assert_eq!(faults.len(), 2, "{faults:?}");
+        assert!(faults[0].contains("version 3 of key 1") && faults[0].contains("t/a needs it"), "{faults:?}");
+        assert!(faults[1].ends_with("and the server has it: a reload is refused"), "{faults:?}");
+        let loaded: Vec<_> = in_use.versions.iter().map(|row| row.loaded).collect();
+        assert_eq!(loaded, [true, true, true, true, false], "and that of a key without tablespaces is known");
     }
 
     #[test]
