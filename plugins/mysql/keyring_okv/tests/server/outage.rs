@@ -1,4 +1,4 @@
-//! The vault is away, or only its standby is there; the server forks; root starts it.
+//! The vault is away, or only its standby is there; the server forks; the plugin is taken out of a running server and put back.
 
 use std::fs;
 use std::time::{Duration, Instant};
@@ -48,4 +48,26 @@ fn the_standbys_of_okvclient_ora_take_over_also_in_the_background() {
     server.restart().expect("it starts again");
     assert_eq!(server.value("SELECT COUNT(*) FROM t.a"), "1000");
     assert_eq!(server.value("SELECT keyring_key_generate('k', 'AES', 16)"), "1");
+}
+
+#[test]
+fn a_plugin_that_is_uninstalled_takes_its_keys_along_and_nothing_else() {
+    let rig = Rig::new();
+    let endpoint = rig.vault.enrol("db1");
+    let mut server = need!(Server::start(rig.options(&endpoint)));
+    create_functions(&mut server);
+    encrypted_table(&mut server, "a");
+    assert_eq!(server.value("SELECT keyring_key_generate('k', 'AES', 16)"), "1");
+    // The thread of this connection has used the library, and outlives it.
+    server.sql("UNINSTALL PLUGIN keyring_okv");
+    assert_eq!(server.value("SELECT COUNT(*) FROM t.a"), "1000");
+    assert_eq!(server.value("SELECT keyring_key_length_fetch('k')"), "");
+    server.sql_error(ROTATE);
+
+    server.sql("INSTALL PLUGIN keyring_okv SONAME 'keyring_okv.so'");
+    server.sql(&format!("SET GLOBAL keyring_okv_conf_dir = '{}'", endpoint.display()));
+    server.sql(ROTATE);
+    assert_eq!(server.value("SELECT keyring_key_length_fetch('k')"), "16");
+    server.restart().expect("it starts again");
+    assert_eq!(server.value("SELECT COUNT(*) FROM t.a"), "1000");
 }
