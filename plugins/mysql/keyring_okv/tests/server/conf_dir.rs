@@ -12,6 +12,9 @@ use crate::rig::{NO_MASTER_KEY, ROTATE, Rig};
 
 const VARIABLE: &str = "SELECT @@GLOBAL.keyring_okv_conf_dir";
 
+/// "Variable can't be set to the value".
+const WRONG_VALUE: u16 = 1231;
+
 fn set(dir: &Path) -> String {
     format!("SET GLOBAL keyring_okv_conf_dir = '{}'", dir.display())
 }
@@ -51,11 +54,14 @@ fn a_directory_that_is_no_use_is_refused_and_the_old_one_stays_in_force() {
     let empty = folder.path().join("empty");
     fs::create_dir(&empty).expect("a folder");
     for wrong in [Path::new("/nonexistent"), &empty, Path::new("relative"), Path::new("")] {
-        server.sql_error(&set(wrong));
+        assert_eq!(server.sql_error(&set(wrong)).0, WRONG_VALUE);
         assert_eq!(server.value(VARIABLE), first.display().to_string(), "{}", wrong.display());
         server.sql(ROTATE);
     }
     assert!(server.log().contains("/nonexistent"), "{}", server.log());
+    server.sql_error("SET GLOBAL keyring_okv_conf_dir = DEFAULT");
+    server.sql_error("SET GLOBAL keyring_okv_conf_dir = NULL");
+    assert_eq!(server.value(VARIABLE), first.display().to_string());
 
     // Another endpoint has other keys: open tables go on, and nothing is made in the name of what is missing.
     server.sql(&set(&second));
