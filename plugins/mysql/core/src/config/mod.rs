@@ -159,7 +159,8 @@ fn shared(
         _ => VerifyName::Yes,
     };
     let cache_keys = document.switch("cache_keys")?.unwrap_or(true);
-    let data_dir = instance_dir.map(Path::to_owned);
+    // The server goes to its data directory later on, from where a relative path leads elsewhere.
+    let data_dir = instance_dir.map(|dir| std::path::absolute(dir).unwrap_or_else(|_| dir.to_owned()));
     Ok(Configuration { endpoint, group, data_dir, cache_keys, timeout, verify_name })
 }
 

@@ -82,6 +82,13 @@ fn the_servers_uuid_can_be_the_group() {
 }
 
 #[test]
+fn a_relative_data_directory_stays_where_it_is_when_the_server_goes_elsewhere() {
+    let document = Document::of(json!({"kmip_configuration_directory": "/etc/okv"}));
+    let configuration = Configuration::of(document, Some(Path::new("data/"))).unwrap();
+    assert_eq!(configuration.data_dir, Some(std::env::current_dir().unwrap().join("data/")));
+}
+
+#[test]
 fn what_is_wrong_is_refused_by_name() {
     let dir = "/etc/okv";
     for (values, message) in [
