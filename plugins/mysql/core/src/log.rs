@@ -7,6 +7,7 @@
 //! lines go to standard error, which is where those programs write theirs.
 
 use std::ffi::{CStr, c_char, c_int, c_void};
+use std::io::Write;
 use std::mem::transmute;
 use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicPtr, Ordering};
@@ -76,13 +77,18 @@ impl Log {
         // One message is one line, whatever a peer put into its text.
         let line: String = message.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
         if !(to_plugin_log(level, &line) || self.to_server_log(level, &line)) {
-            let level = match level {
-                Level::Error => "ERROR",
-                Level::Warning => "Warning",
-                Level::Note => "Note",
-            };
-            eprintln!("[{level}] {}: {line}", self.name);
+            self.to_standard_error(level, &line, std::io::stderr());
         }
+    }
+
+    /// Where nobody reads any more, the line is lost, and what it is about goes on.
+    fn to_standard_error(self, level: Level, line: &str, mut output: impl Write) {
+        let level = match level {
+            Level::Error => "ERROR",
+            Level::Warning => "Warning",
+            Level::Note => "Note",
+        };
+        let _ = output.write_all(format!("[{level}] {}: {line}\n", self.name).as_bytes());
     }
 
     fn to_server_log(self, level: Level, line: &str) -> bool {
@@ -167,5 +173,15 @@ mod tests {
         assert_eq!(parts.concat(), line);
         assert!(parts.len() == 4 && parts.iter().all(|part| part.len() <= LINE_MAX));
         assert_eq!(super::parts("").collect::<Vec<_>>(), [""]);
+    }
+
+    /// A reader who has gone away made a panic of the line, and of a key that had been stored one that had not.
+    #[test]
+    fn standard_error_that_nobody_reads_fails_nothing() {
+        let (reader, writer) = std::io::pipe().unwrap();
+        let log = Log { name: "test" };
+        log.to_standard_error(Level::Note, "said", &writer);
+        drop(reader);
+        log.to_standard_error(Level::Note, "lost", &writer);
     }
 }
