@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::{Disk, DiskFile, folder_of};
+use super::{Access, Disk, DiskFile, folder_of};
 
 /// What the names of unfinished files end with. Whatever has such a name was left by a run that was killed.
 pub const DRAFT_SUFFIX: &str = ".strongroom-draft";
@@ -37,19 +37,27 @@ pub fn draft_name(target: &Path) -> PathBuf {
 }
 
 impl<'a> Draft<'a> {
-    /// Begins a file that will be `target`. A draft that a killed run left behind is removed first.
+    /// Begins a file that will be `target`. A draft that a killed run left behind is removed first; one that a run is writing
+    /// is not, because that run would publish this one's.
     ///
     /// # Errors
-    /// The system's.
+    /// The system's; [`io::ErrorKind::ResourceBusy`] where another run is writing the same file.
     pub fn new(disk: &'a dyn Disk, target: &Path) -> io::Result<Self> {
         let at = draft_name(target);
         let file = match disk.create(&at) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                let left = disk.open(&at, Access::Write)?;
+                if !left.claim()? {
+                    return Err(busy(&at));
+                }
                 disk.remove(&at)?;
                 disk.create(&at)?
             }
             created => created?,
         };
+        if !file.claim()? {
+            return Err(busy(&at));
+        }
         Ok(Self { disk, file, at, target: target.to_owned(), is_published: false })
     }
 
@@ -73,6 +81,11 @@ impl<'a> Draft<'a> {
         self.is_published = true;
         self.disk.sync_folder(folder_of(&self.target))
     }
+}
+
+fn busy(at: &Path) -> io::Error {
+    let text = format!("another run is writing {}; let it end first", at.display());
+    io::Error::new(io::ErrorKind::ResourceBusy, text)
 }
 
 impl Drop for Draft<'_> {
@@ -120,6 +133,18 @@ mod tests {
         draft(b"new").publish(Place::Taken).unwrap();
         assert_eq!(fs::read(&target).unwrap(), b"new");
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_draft_that_another_run_is_writing_is_left_to_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let target = folder.path().join("t.ibd");
+        let first = Draft::new(&SystemDisk, &target).unwrap();
+        first.file().write_at(b"first", 0).unwrap();
+        let second = Draft::new(&SystemDisk, &target).err().unwrap();
+        assert_eq!(second.kind(), io::ErrorKind::ResourceBusy);
+        first.publish(Place::Free).unwrap();
+        assert_eq!(fs::read(&target).unwrap(), b"first");
     }
 
     #[test]

@@ -140,6 +140,15 @@ pub trait DiskFile: Send + Sync {
     /// # Errors
     /// The system's.
     fn sync(&self) -> io::Result<()>;
+
+    /// Takes the file for this process, until it is closed. `false` where another has it, or where it has no name any more. A
+    /// file system that cannot tell gives it to everybody.
+    ///
+    /// # Errors
+    /// The system's.
+    fn claim(&self) -> io::Result<bool> {
+        Ok(true)
+    }
 }
 
 /// Fills `buffer` from a place in a file that has as many bytes there.

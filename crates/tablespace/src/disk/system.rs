@@ -6,7 +6,7 @@ use std::ops::Range;
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
-use rustix::fs::{Advice, CWD, RenameFlags, SeekFrom, Timespec, Timestamps, XattrFlags};
+use rustix::fs::{Advice, CWD, FlockOperation, RenameFlags, SeekFrom, Timespec, Timestamps, XattrFlags};
 use rustix::io::Errno;
 
 use super::{Access, Bulk, Disk, DiskFile};
@@ -154,6 +154,17 @@ impl DiskFile for SystemFile {
 
     fn sync(&self) -> io::Result<()> {
         self.0.sync_all()
+    }
+
+    fn claim(&self) -> io::Result<bool> {
+        match rustix::fs::flock(&self.0, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => {}
+            Err(Errno::WOULDBLOCK) => return Ok(false),
+            Err(Errno::NOLCK | Errno::NOSYS | Errno::OPNOTSUPP | Errno::INVAL) => {}
+            Err(error) => return Err(error.into()),
+        }
+        // Whoever had it before may have removed it.
+        Ok(self.0.metadata()?.nlink() > 0)
     }
 }
 

@@ -185,6 +185,13 @@ impl Walk {
     fn file(&mut self, path: PathBuf, kind: FileKind) -> Result<(), (PathBuf, io::Error)> {
         let about = fs::metadata(&path).map_err(|error| (path.clone(), error))?;
         if about.is_file() && self.seen.insert((about.dev(), about.ino())) {
+            // A symbolic link stays one: what it leads to is worked on, replaced and synced where it is. What a redo log file
+            // is, only its name tells.
+            let is_link = fs::symlink_metadata(&path).is_ok_and(|about| about.is_symlink());
+            let path = match is_link && kind != FileKind::Redo {
+                true => fs::canonicalize(&path).map_err(|error| (path.clone(), error))?,
+                false => path,
+            };
             self.files.push(Found { path, kind });
         }
         Ok(())
@@ -279,6 +286,16 @@ mod tests {
         assert_eq!(walk.lost_links, [PathBuf::from("/nowhere/lost.ibd")]);
         assert_eq!(walk.drafts, [root.join("s/u.ibd.strongroom-draft")]);
         assert_eq!(walk.data_directories, [DataDirectory { path: root.to_owned(), server: Server::MySql }]);
+    }
+
+    #[test]
+    fn a_tablespace_behind_a_symbolic_link_is_found_where_it_is() {
+        let (folder, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let path = fs::canonicalize(elsewhere.path()).unwrap().join("far");
+        fs::write(&path, "").unwrap();
+        std::os::unix::fs::symlink(&path, folder.path().join("t.ibd")).unwrap();
+        let walk = walk(&[folder.path().to_owned()]).unwrap();
+        assert_eq!(walk.files, [Found { path, kind: FileKind::Tablespace }]);
     }
 
     #[test]

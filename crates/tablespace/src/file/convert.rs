@@ -272,8 +272,17 @@ pub(super) fn send(
     if let Some(fault) = source.space.cut_off(source.size) {
         return Err(FileFault::Pages(vec![fault]));
     }
+    check_place(disk, target)?;
     let draft = Draft::new(disk, target.path).map_err(FileFault::Write)?;
     pipeline::send(source.file(), Some(draft.file()), source.size, source.page_bytes(), run, work)?;
     draft.file().take_after(&source.path).map_err(FileFault::Write)?;
     draft.publish(target.place).map_err(FileFault::Write)
+}
+
+/// Says before the work what publishing would say after it.
+pub(super) fn check_place(disk: &dyn Disk, target: Target<'_>) -> Result<(), FileFault> {
+    if target.place == Place::Free && disk.exists(target.path).map_err(FileFault::Write)? {
+        return Err(FileFault::Write(std::io::ErrorKind::AlreadyExists.into()));
+    }
+    Ok(())
 }

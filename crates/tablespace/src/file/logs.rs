@@ -4,7 +4,7 @@ use std::path::Path;
 
 use zeroize::Zeroizing;
 
-use super::convert::Target;
+use super::convert::{Target, check_place};
 use super::{FileFault, Refusal};
 use crate::codec::CodecError;
 use crate::disk::{Access, Disk, DiskFile, Draft};
@@ -71,6 +71,7 @@ pub fn decrypt(
     let head = start(&*file, redo::HEADER_BYTES)?;
     let size = file.size().map_err(FileFault::Read)?;
     let draft = |size: u64, offset: u64, work: &pipeline::Work<'_>| {
+        check_place(disk, target)?;
         let draft = Draft::new(disk, target.path).map_err(FileFault::Write)?;
         let behind = Behind { file: &*file, offset };
         pipeline::send(&behind, Some(draft.file()), size, redo::BLOCK_BYTES, run, work)?;

@@ -187,7 +187,9 @@ fn verbs_refuse_what_is_not_for_them() {
         Refusal::InPlace
     );
     let existing = Target::new_file(Path::new("d/plain.ibd"));
+    let steps = disk.steps();
     let taken = convert::decrypt(&disk, &encrypted, &keys(&key), existing, run());
+    assert_eq!(disk.steps(), steps, "no work is done in vain");
     assert!(
         matches!(taken, Err(FileFault::Write(error)) if error.kind() == std::io::ErrorKind::AlreadyExists)
     );
