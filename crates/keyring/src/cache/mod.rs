@@ -74,6 +74,20 @@ impl SealedCache {
         self.replace(&bytes)
     }
 
+    /// Keeps the present file beside itself, under the name that is returned, whatever is written later.
+    ///
+    /// # Errors
+    /// [`CacheError::Write`], [`CacheError::Clock`].
+    pub fn set_aside(&self) -> Result<PathBuf, CacheError> {
+        let mut name = self.path.file_name().unwrap_or_default().to_os_string();
+        name.push(format!(".lost-{}", seconds_now()?));
+        let aside = self.path.with_file_name(name);
+        match fs::hard_link(&self.path, &aside) {
+            Ok(()) => Ok(aside),
+            Err(error) => Err(CacheError::Write { path: self.path.clone(), step: "set aside", error }),
+        }
+    }
+
     /// Reads the keys.
     ///
     /// # Errors

@@ -146,6 +146,18 @@ fn a_cache_is_for_its_owner_alone_and_replaced_whole() {
 }
 
 #[test]
+fn what_is_set_aside_outlives_the_next_cache() {
+    let Some((_disk, _memory, cache)) = bench() else { skip!("no second file system in /dev/shm") };
+    assert!(matches!(cache.set_aside(), Err(CacheError::Write { .. })), "there is none");
+    cache.write(&keys(&[(1, 1, 16), (1, 3, 16)])).unwrap();
+    let aside = cache.set_aside().unwrap();
+    cache.write(&keys(&[(1, 1, 16)])).unwrap();
+    assert_eq!(cache.read().unwrap().keys.versions(), 1);
+    fs::rename(aside, cache.path()).unwrap();
+    assert_eq!(cache.read().unwrap().keys.versions(), 2);
+}
+
+#[test]
 fn an_old_cache_and_one_from_the_future_are_not_believed() {
     let Some((_disk, memory, cache)) = bench() else { skip!("no second file system in /dev/shm") };
     let key = SealKey::read(&memory.path().join("seal")).unwrap();

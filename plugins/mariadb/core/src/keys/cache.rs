@@ -67,7 +67,10 @@ impl KeyCache {
             return Ok(());
         }
         let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
-        match self.sealed.write(&keys()) {
+        let keys = keys();
+        let is_first = self.state().written.is_none();
+        let written = if is_first { self.save_what_is_lost(&keys) } else { Ok(()) };
+        match written.and_then(|()| self.sealed.write(&keys)) {
             Ok(()) => {
                 let mut state = self.state();
                 state.written = Some(Instant::now());
@@ -86,6 +89,26 @@ impl KeyCache {
                 Err(message)
             }
         }
+    }
+
+    /// Before this process replaces the cache of the process before it: where that one had keys which no key server gives now, it may be
+    /// the only place that still has them.
+    fn save_what_is_lost(&self, keys: &KeySet) -> Result<(), CacheError> {
+        let Ok(Cached { keys: before, .. }) = self.sealed.read() else { return Ok(()) };
+        let (_, lost) = KeySet::keep(&before, keys.clone());
+        let Some(first) = lost.first() else { return Ok(()) };
+        let aside = self.sealed.set_aside()?;
+        let others = match lost.len() - 1 {
+            0 => String::new(),
+            count => format!(" (and {count} more)"),
+        };
+        self.log.error(&format!(
+            "{}{others}, compared with the sealed cache of the last run; data written with it cannot be read. That cache is kept as {}: put it in \
+             the place of the cache and start while no key server answers, or remove it if the loss was meant",
+            first.loss(),
+            aside.display()
+        ));
+        Ok(())
     }
 
     /// Whether the keys being served are those of the cache, because no key server has given any since the start.

@@ -10,6 +10,7 @@ use strongroom_testkit::mariadb::{Options, Series, Server};
 use strongroom_testkit::{every_series, need, skip};
 use tempfile::TempDir;
 
+use crate::losses::destroy;
 use crate::rig::{FLUSH, Rig, TABLE, eventually, rows, set_mode, status};
 
 every_series!(with_the_vault_away_the_server_starts_from_the_cache_and_heals_by_itself);
@@ -164,6 +165,40 @@ fn a_cache_that_is_old_or_foreign_or_changed_starts_nothing() {
     assert!(status(&mut server, "last_refresh").contains("no answer within"));
     rig.keys.resume();
     eventually(&mut server, "the key server is heard", |server| status(server, "cache") == "OK");
+}
+
+/// The vault was restored from an old backup, or somebody destroyed what was in use: the cache of the last run is the last copy.
+#[test]
+fn a_cache_with_keys_that_the_vault_lost_is_not_written_over() {
+    let places = places!();
+    let mut rig = need!(Rig::on_a_vault());
+    assert_eq!(rig.rotate(1), 3);
+    let mut server = need!(Server::start(places.options(&rig, &places.seal_key())));
+    server.sql("CREATE DATABASE t");
+    server.sql("CREATE TABLE t.i (a INT)");
+    server.sql("INSERT INTO t.i VALUES (7)");
+    let kept = || -> Vec<PathBuf> {
+        let files = fs::read_dir(places.disk.path()).expect("a folder").flatten().map(|file| file.path());
+        files.filter(|path| path.display().to_string().contains("keys.cache.lost-")).collect()
+    };
+    server.restart().expect("starts");
+    assert!(kept().is_empty(), "nothing was lost");
+    server.stop();
+
+    destroy(&rig.versions(), 1, 3);
+    let before = server.log().len();
+    // Whether it comes up without the key is up to InnoDB.
+    let _ = server.restart();
+    let log = server.log().split_off(before);
+    assert!(log.contains("the latest version of key 1 fell from 3 to 1"), "{log}");
+    assert_eq!(kept().len(), 1, "{log}");
+    server.kill9();
+
+    rig.keys.kill();
+    fs::rename(&kept()[0], places.cache()).expect("put back");
+    server.restart().expect("starts from the cache that was kept");
+    assert_eq!(rows(&mut server, TABLE), ["1 1 0", "1 3 1", "2 1 1"]);
+    assert_eq!(server.value("SELECT a FROM t.i"), "7");
 }
 
 #[test]

@@ -12,7 +12,7 @@ use strongroom_testkit::need;
 
 use crate::rig::{FLUSH, Rig, TABLE, rows, status};
 
-fn destroy(keys: &KmipVersions, id: u32, version: u32) {
+pub(crate) fn destroy(keys: &KmipVersions, id: u32, version: u32) {
     let list = keys.list().expect("a list");
     let key = list.iter().find(|key| (key.id.0, key.version.number()) == (id, version)).expect("the version");
     let session = keys.session();
