@@ -3,6 +3,7 @@
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
+use std::process::ExitStatus;
 
 use strongroom_testkit::mysql::{Options, Server, installation, other_user};
 use strongroom_testkit::{need, skip};
@@ -112,8 +113,8 @@ fn a_data_directory_brings_its_own_manifest_and_configuration_and_a_keyring_with
     assert_eq!(server.value("SELECT keyring_key_fetch('k')"), "a secret");
 }
 
-/// Runs MySQL's own program, which must succeed.
-fn migrate(server: &Server, from: &str, to: &str, more: &[String]) {
+/// Runs MySQL's own program. Gives its end, and what it said.
+fn migration(server: &Server, from: &str, to: &str, more: &[String]) -> (ExitStatus, String) {
     let dir = |option: &str, path: &Path| format!("--{option}={}", path.display());
     let output = server
         .installation()
@@ -127,12 +128,25 @@ fn migrate(server: &Server, from: &str, to: &str, more: &[String]) {
         .expect("the program runs");
     let said =
         format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    assert!(output.status.success(), "{said}");
+    (output.status, said)
+}
+
+/// Runs MySQL's own program, which must succeed.
+fn migrate(server: &Server, from: &str, to: &str, more: &[String]) {
+    let (status, said) = migration(server, from, to, more);
+    assert!(status.success(), "{said}");
+}
+
+/// Runs MySQL's own program, which must end by itself, and say why it moved nothing.
+fn migrate_in_vain(server: &Server, from: &str, to: &str, reason: &str) {
+    let (status, said) = migration(server, from, to, &[]);
+    assert!(status.code().is_some_and(|code| code != 0), "{status}: {said}");
+    assert!(said.contains(reason), "{said}");
 }
 
 #[test]
 fn keys_move_from_mysqls_own_component_to_the_vault_and_back() {
-    let rig = Rig::new();
+    let mut rig = Rig::new();
     let keyring = strongroom_testkit::folder::Scratch::new("keys");
     let file = |name: &str| {
         format!("{{\"path\": \"{}\", \"read_only\": false}}", keyring.path().join(name).display())
@@ -151,6 +165,9 @@ fn keys_move_from_mysqls_own_component_to_the_vault_and_back() {
     server.stop();
 
     server.configure(COMPONENT, &of_directory(&endpoint));
+    rig.vault.kill9();
+    migrate_in_vain(&server, STOCK, COMPONENT, "connection refused");
+    rig.vault.restart();
     migrate(&server, STOCK, COMPONENT, &[]);
     *server.options_mut() = ours.clone();
     server.restart().expect("it starts with the vault");
@@ -162,6 +179,9 @@ fn keys_move_from_mysqls_own_component_to_the_vault_and_back() {
     server.stop();
 
     server.configure(STOCK, &file("second"));
+    rig.vault.kill9();
+    migrate_in_vain(&server, COMPONENT, STOCK, "connection refused");
+    rig.vault.restart();
     migrate(&server, COMPONENT, STOCK, &[]);
     *server.options_mut() = Options::default().component(STOCK, file("second"));
     server.restart().expect("it starts with the file");
