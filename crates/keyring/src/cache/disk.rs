@@ -1,8 +1,8 @@
 //! Which disk a file is on.
 //!
 //! Two files share a disk when their file systems are one, or when what lies under them leads to a common disk: two partitions, two
-//! logical volumes on one physical one, two subvolumes. What is in memory (tmpfs, ramfs) is on no disk. A container sees its own
-//! mounts only: what the host has underneath an overlay or a volume cannot be seen from there.
+//! logical volumes on one physical one, two subvolumes, a file that is mounted. What is in memory (tmpfs, ramfs) is on no disk. A
+//! container sees its own mounts only: what the host has underneath an overlay or a volume cannot be seen from there.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -102,6 +102,14 @@ impl Machine {
             && let Some(whole) = folder.parent()
         {
             return self.add_folder(whole, disks, layers - 1);
+        }
+        // A file that is mounted is on the disk that the file is on.
+        if let Ok(mut file) = fs::read(folder.join("loop/backing_file")) {
+            file.pop_if(|last| *last == b'\n');
+            let file = PathBuf::from(std::ffi::OsString::from_vec(file));
+            if fs::metadata(file).is_ok_and(|file| self.add_block_device(file.dev(), disks, layers - 1)) {
+                return;
+            }
         }
         let mut is_made_of_others = false;
         for below in fs::read_dir(folder.join("slaves")).into_iter().flatten().flatten() {
@@ -210,6 +218,30 @@ mod tests {
         assert_eq!(disks("253:0"), disks("8:1"), "a volume on another partition of the same disk");
         assert!(disks("8:16").is_disjoint(&disks("253:0")));
         assert!(!machine.add_block_device(device_number("9:9").unwrap(), &mut BTreeSet::new(), LAYERS_MAX));
+    }
+
+    /// A seal key in a file system that was in a file was taken for one on a disk of its own.
+    #[test]
+    fn a_mounted_file_leads_to_the_disk_that_it_is_on() {
+        let folder = tempfile::tempdir().unwrap();
+        let machine = machine(folder.path());
+        let image = folder.path().join("image");
+        fs::write(&image, "").unwrap();
+        let device = fs::metadata(&image).unwrap().dev();
+        let number = format!("{}:{}", major(device), minor(device));
+        symlink(folder.path().join("devices/sdb"), machine.block_devices.join(number)).unwrap();
+        let device = folder.path().join("devices/loop0");
+        fs::create_dir_all(device.join("loop")).unwrap();
+        fs::write(device.join("loop/backing_file"), format!("{}\n", image.display())).unwrap();
+        symlink(&device, machine.block_devices.join("7:0")).unwrap();
+        let disks = |number: &str| {
+            let mut disks = BTreeSet::new();
+            assert!(machine.add_block_device(device_number(number).unwrap(), &mut disks, LAYERS_MAX));
+            disks
+        };
+        assert_eq!(disks("7:0"), disks("8:16"));
+        fs::remove_file(&image).unwrap();
+        assert!(disks("7:0").is_disjoint(&disks("8:16")), "nobody knows where it is");
     }
 
     #[test]
