@@ -1,7 +1,7 @@
 //! Reading a key file, whatever it is: a regular file, a named pipe, a Unix socket.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{ErrorKind, Read};
+use std::io::{self, ErrorKind, Read};
 use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
@@ -9,6 +9,9 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use rustix::fs::OFlags;
+use rustix::io::Errno;
+use rustix::net::sockopt::{Timeout, set_socket_timeout};
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, socket_with};
 use zeroize::Zeroizing;
 
 use super::{FILE_BYTES_MAX, KeyFileError};
@@ -32,22 +35,42 @@ pub(super) fn read(path: &Path, turn: Turn) -> Result<Zeroizing<Vec<u8>>, KeyFil
     let not_found = |error| KeyFileError::NotFound(path.to_path_buf(), error);
     let kind = fs::metadata(path).map_err(not_found)?.file_type();
     if kind.is_socket() {
-        let stream = UnixStream::connect(path).map_err(not_found)?;
-        let deadline = Instant::now() + PATIENCE;
-        return all(path, |room| {
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                return Err(ErrorKind::TimedOut.into());
-            }
-            stream.set_read_timeout(Some(left))?;
-            (&stream).read(room)
-        });
+        return read_socket(path, PATIENCE);
     }
     if kind.is_fifo() && turn == Turn::Again {
         return read_pipe_again(path);
     }
     let mut file = File::open(path).map_err(not_found)?;
     all(path, |room| file.read(room))
+}
+
+/// Connects and reads to the end, in `patience` altogether.
+fn read_socket(path: &Path, patience: Duration) -> Result<Zeroizing<Vec<u8>>, KeyFileError> {
+    let deadline = Instant::now() + patience;
+    let stream =
+        connect(path, patience).map_err(|error| KeyFileError::NotFound(path.to_path_buf(), timely(error)))?;
+    all(path, |room| {
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(Errno::TIMEDOUT.into());
+        }
+        stream.set_read_timeout(Some(left))?;
+        (&stream).read(room).map_err(timely)
+    })
+}
+
+/// Where nobody accepts and the queue is full, connecting waits for ever unless it is told not to: unix(7), socket(7).
+fn connect(path: &Path, patience: Duration) -> io::Result<UnixStream> {
+    let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
+    set_socket_timeout(&socket, Timeout::Send, Some(patience))?;
+    let address = SocketAddrUnix::new(path)?;
+    rustix::io::retry_on_intr(|| rustix::net::connect(&socket, &address))?;
+    Ok(socket.into())
+}
+
+/// Time that is up is told by sockets as if one should try again.
+fn timely(error: io::Error) -> io::Error {
+    if error.kind() == ErrorKind::WouldBlock { Errno::TIMEDOUT.into() } else { error }
 }
 
 /// Opening a pipe waits for a writer, for ever if there is none; so this one is opened without waiting.
@@ -64,7 +87,7 @@ fn read_pipe_again(path: &Path) -> Result<Zeroizing<Vec<u8>>, KeyFileError> {
                 Err(error) if error.kind() == ErrorKind::WouldBlock && Instant::now() < deadline => {
                     sleep(LOOK);
                 }
-                result => return result,
+                result => return result.map_err(timely),
             }
         }
     })?;
@@ -73,7 +96,7 @@ fn read_pipe_again(path: &Path) -> Result<Zeroizing<Vec<u8>>, KeyFileError> {
 
 fn all(
     path: &Path,
-    mut read: impl FnMut(&mut [u8]) -> std::io::Result<usize>,
+    mut read: impl FnMut(&mut [u8]) -> io::Result<usize>,
 ) -> Result<Zeroizing<Vec<u8>>, KeyFileError> {
     // The whole room at once, because growing would leave copies of keys behind.
     let mut bytes = Zeroizing::new(vec![0; FILE_BYTES_MAX + 1]);
@@ -156,5 +179,20 @@ mod tests {
         server.join().unwrap();
         // Nobody listens any more.
         assert!(matches!(read(&path, Turn::First), Err(KeyFileError::NotFound(..))));
+    }
+
+    #[test]
+    fn a_socket_whose_owner_hangs_is_not_waited_for_for_ever() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("socket");
+        let listener = UnixListener::bind(&path).unwrap();
+        // One may wait in the queue; whoever comes then waits to get there.
+        rustix::net::listen(&listener, 0).unwrap();
+        let patience = Duration::from_millis(50);
+        let said = || read_socket(&path, patience).unwrap_err().to_string();
+        let in_queue = UnixStream::connect(&path).unwrap();
+        assert!(said().contains("timed out"), "{}", said());
+        drop((listener.accept().unwrap(), in_queue));
+        assert!(said().contains("timed out"), "{}", said());
     }
 }
