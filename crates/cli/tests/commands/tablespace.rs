@@ -6,6 +6,7 @@ use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use strongroom_tablespace::page::{Algorithm, Geometry, checksum};
 use strongroom_testkit::vault::Vault;
 
 use crate::{Ran, args, run, strongroom};
@@ -214,4 +215,63 @@ fn what_is_not_for_a_verb_is_said_with_the_reason() {
     assert!(stderr.contains("no file of InnoDB"), "{stderr}");
     samples.run("decrypt", &["@t_enc.ibd"]).failed(2);
     assert_eq!(samples.run("rotate", &["@", "--resume"]).ok().trim(), "nothing was interrupted");
+}
+
+/// Page 0 of a plain file that MySQL 5.7 and MariaDB 10.4 write in the same way, and one page more.
+fn anyones_tablespace() -> Vec<u8> {
+    const PAGE: usize = 16384;
+    let geometry = Geometry::uncompressed(16384).unwrap();
+    let mut file = vec![0; 2 * PAGE];
+    for (number, page) in (0_u32..).zip(file.chunks_mut(PAGE)) {
+        let page_type: u16 = if number == 0 { 8 } else { 17855 };
+        page[4..8].copy_from_slice(&number.to_be_bytes());
+        page[24..26].copy_from_slice(&page_type.to_be_bytes());
+        page[34..38].copy_from_slice(&7_u32.to_be_bytes());
+        if number == 0 {
+            page[38..42].copy_from_slice(&7_u32.to_be_bytes());
+            page[46..50].copy_from_slice(&2_u32.to_be_bytes());
+            page[54..58].copy_from_slice(&0x21_u32.to_be_bytes());
+        }
+        checksum::write(geometry, page, Algorithm::Crc32);
+    }
+    file
+}
+
+#[test]
+fn a_plain_file_that_either_server_may_have_made_is_encrypted_only_for_the_one_that_is_named() {
+    let samples = Samples::new();
+    fs::write(samples.path("any.ibd"), anyones_tablespace()).unwrap();
+    let keys = samples.path("keys");
+    fs::write(&keys, format!("1;{0}\n7;{0}\n", "6b".repeat(16))).unwrap();
+    let key_file = format!("keyfile:{}", keys.display());
+
+    let stderr = samples.run_with(&key_file, "encrypt", &["@any.ibd", "-o", "@out.ibd"]).failed(2);
+    assert!(stderr.contains("--key-id"), "{stderr}");
+    // One key may be either's.
+    let one = samples.path("one");
+    fs::write(&one, "6b".repeat(32)).unwrap();
+    let with_one = |rest: &[&str]| {
+        let mut command = Command::new("sh");
+        command.args(["-c", "exec 9<\"$1\"; shift; exec \"$@\"", "sh"]).arg(&one);
+        command.arg(strongroom(args!["tablespace"]).get_program());
+        command.args(["tablespace", "encrypt", "--keys", "fd:9"]);
+        command.arg(samples.path("any.ibd")).arg("-o").arg(samples.path("out.ibd")).args(rest);
+        Ran::of(&mut command).unwrapped()
+    };
+    // Without a uuid it is refused before the file is looked at.
+    with_one(&[]).failed(2);
+    assert!(!samples.path("out.ibd").exists());
+    with_one(&["--server-uuid", UUID]).ok();
+    fs::remove_file(samples.path("out.ibd")).unwrap();
+
+    samples.run_with(&key_file, "encrypt", &["@any.ibd", "-o", "@out.ibd", "--key-id", "7"]).ok();
+    let report = json(samples.run("inspect", &["@out.ibd", "--json"]));
+    assert_eq!(report[0]["format"], "MariaDB");
+    samples.run("encrypt", &["@any.ibd", "-o", "@mysql.ibd"]).ok();
+
+    // The data directory around it speaks for it.
+    fs::write(samples.path("auto.cnf"), "").unwrap();
+    let stderr =
+        samples.run_with(&key_file, "encrypt", &["@any.ibd", "-o", "@other.ibd", "--key-id", "7"]).failed(1);
+    assert!(stderr.contains("it is MySQL's"), "{stderr}");
 }

@@ -102,6 +102,8 @@ pub enum Refusal {
     NoMasterKey,
     /// No key id was named.
     NoKeyId,
+    /// MySQL and MariaDB write it in the same way while it is plain, and not when it is encrypted.
+    WhichFamily,
     /// It is neither a redo log nor a binary log.
     NoLog,
 }
@@ -173,6 +175,10 @@ impl fmt::Display for Refusal {
             }
             Self::NoMasterKey => "its key is wrapped by no key of a keyring; rotate first",
             Self::NoKeyId => "a key id is needed to encrypt MariaDB's files; name it with --key-id",
+            Self::WhichFamily => {
+                "nothing tells whether it is MySQL's or MariaDB's, whose encrypted files differ; use --key-id for MariaDB, \
+                 --server-uuid for MySQL"
+            }
             Self::NoLog => "it is neither a redo log nor a binary log",
         })
     }

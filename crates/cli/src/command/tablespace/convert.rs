@@ -5,15 +5,16 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde_json::json;
-use strongroom_tablespace::disk::SystemDisk;
 use strongroom_tablespace::disk::draft::Place;
+use strongroom_tablespace::disk::walk::{self, Server};
+use strongroom_tablespace::disk::{SystemDisk, folder_of};
 use strongroom_tablespace::file::convert::{self, MasterKey, Target};
 use strongroom_tablespace::file::{FileFault, Refusal, Source, mariadb, transfer};
 use strongroom_tablespace::mariadb::Mode;
 use strongroom_tablespace::mysql::{MasterKeyId, ServerUuid};
 use strongroom_tablespace::page::Policy;
 use strongroom_tablespace::rotate;
-use strongroom_tablespace::{Family, MasterKeySource};
+use strongroom_tablespace::{Evidence, Family, MasterKeySource};
 
 use super::files::{self, Files};
 use super::keyring::Keys;
@@ -35,7 +36,9 @@ pub(super) fn decrypt(args: &TablespaceDecryptArgs, output: Output) -> Result<()
 }
 
 pub(super) fn encrypt(args: &TablespaceEncryptArgs, output: Output) -> Result<(), Error> {
-    let keys: Arc<dyn MasterKeySource> = Arc::new(Keys::open(&args.keys.keys, &args.keys.names, output)?);
+    let keys = Keys::open(&args.keys.keys, &args.keys.names, output)?;
+    let family = keys.family();
+    let keys: Arc<dyn MasterKeySource> = Arc::new(keys);
     let work = Each { files: &args.files, target: &args.target, done: "encrypted", output };
     if let Some(key_id) = args.key_id {
         let mode = match args.encryption_algorithm {
@@ -43,16 +46,37 @@ pub(super) fn encrypt(args: &TablespaceEncryptArgs, output: Output) -> Result<()
             PageAlgorithm::AesCtr => Mode::Ctr,
         };
         return work.run(|source, target, bar| {
+            if family_of(source) == Some(Family::MySql) {
+                return Err(FileFault::Refused(Refusal::MySql));
+            }
             let run = bar.run(args.files.jobs);
             mariadb::encrypt(&SystemDisk, source, &keys, key_id, mode, &random, target, run)
         });
     }
+    if family == Some(Family::MariaDb) {
+        return Err(Fault::Keys(Refusal::NoKeyId).into());
+    }
     let master = latest_master(keys.as_ref(), args.server_uuid.as_deref())?;
-    work.run(|source, target, bar| {
-        if source.space.family == Family::MariaDb {
-            return Err(FileFault::Refused(Refusal::NoKeyId));
+    let family = family.or(args.server_uuid.as_ref().map(|_| Family::MySql));
+    work.run(|source, target, bar| match family_of(source).or(family) {
+        Some(Family::MySql) => {
+            convert::encrypt_mysql(&SystemDisk, source, &master, &random, target, bar.run(args.files.jobs))
         }
-        convert::encrypt_mysql(&SystemDisk, source, &master, &random, target, bar.run(args.files.jobs))
+        Some(Family::MariaDb) => Err(FileFault::Refused(Refusal::NoKeyId)),
+        None => Err(FileFault::Refused(Refusal::WhichFamily)),
+    })
+}
+
+/// Whose a file is: as it says itself, or else as the data directory that it is in says.
+fn family_of(source: &Source) -> Option<Family> {
+    if source.space.evidence != Evidence::Neither {
+        return Some(source.space.family);
+    }
+    let folder = folder_of(&source.path);
+    [folder, folder_of(folder)].into_iter().find_map(|folder| match walk::data_directory(folder).server {
+        Server::MySql => Some(Family::MySql),
+        Server::MariaDb => Some(Family::MariaDb),
+        Server::Unknown => None,
     })
 }
 

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use strongroom_keyring::Error as KeyringError;
 use strongroom_keyring::versions::LoadError;
 use strongroom_tablespace::disk::in_use::InUse;
-use strongroom_tablespace::file::FileFault;
+use strongroom_tablespace::file::{FileFault, Refusal};
 use strongroom_tablespace::journal::JournalError;
 use strongroom_tablespace::mysql::UnlockError;
 use strongroom_tablespace::mysql::binlog::BinlogError;
@@ -34,6 +34,8 @@ pub(crate) enum Fault {
     Rotate(RotateError),
     /// New tablespace keys.
     Rekey(RekeyError),
+    /// The keys that were named are not for this.
+    Keys(Refusal),
     /// A descriptor gives no key. Holds its path.
     NoKeys(PathBuf),
     /// The keyring takes no new keys of MySQL.
@@ -64,7 +66,7 @@ impl Fault {
     pub(crate) fn exit(&self) -> Exit {
         match self {
             Self::Nothing | Self::NoMasterKey(_) => Exit::NotFound,
-            Self::NotAUuid(_) | Self::WhichServer(_) => Exit::Usage,
+            Self::NotAUuid(_) | Self::WhichServer(_) | Self::Keys(_) => Exit::Usage,
             Self::InUse(_)
             | Self::NoKeys(_)
             | Self::CannotMake
@@ -190,6 +192,7 @@ impl fmt::Display for Fault {
             Self::Redo(fault) => fault.fmt(f),
             Self::Rotate(error) => error.fmt(f),
             Self::Rekey(error) => error.fmt(f),
+            Self::Keys(refusal) => refusal.fmt(f),
             Self::NoKeys(path) => write!(f, "{} gives no key; write a key file or a key into it", path.display()),
             Self::CannotMake => f.write_str(
                 "this source of keys takes no new master key of MySQL; use okv:DIR or json:FILE, as the server does",

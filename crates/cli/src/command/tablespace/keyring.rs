@@ -11,6 +11,7 @@ use strongroom_keyring::key_file::{self, Derivation, FileKey, KeyFile, KeyFileEr
 use strongroom_keyring::versions::{KeyId, KeySet, KeyVersion, KmipVersions, VersionedKeys};
 use strongroom_keyring::{Error as KeyringError, KeyKind, KeyName, Keyring};
 use strongroom_secret::KeyMaterial;
+use strongroom_tablespace::Family;
 use strongroom_tablespace::keys::{KeySourceError, MasterKeySource};
 use zeroize::Zeroizing;
 
@@ -79,6 +80,15 @@ impl Keys {
             KeysPlace::Fd(fd) => from_fd(*fd)?,
         };
         Ok(Self { holder, answers: Mutex::default() })
+    }
+
+    /// Whose keys these can only be.
+    pub(super) fn family(&self) -> Option<Family> {
+        match &self.holder {
+            Holder::Json { .. } | Holder::JsonText(_) => Some(Family::MySql),
+            Holder::Versions(_) => Some(Family::MariaDb),
+            Holder::Kmip { .. } | Holder::One(_) => None,
+        }
     }
 
     /// Makes a master key of MySQL's keyring. That it exists already is no error here: `false`.
