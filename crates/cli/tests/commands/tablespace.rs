@@ -6,6 +6,8 @@ use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use strongroom_tablespace::disk::SystemDisk;
+use strongroom_tablespace::journal::{Change, Entry, Journal};
 use strongroom_tablespace::page::{Algorithm, Geometry, checksum};
 use strongroom_testkit::vault::Vault;
 
@@ -274,4 +276,24 @@ fn a_plain_file_that_either_server_may_have_made_is_encrypted_only_for_the_one_t
     let stderr =
         samples.run_with(&key_file, "encrypt", &["@any.ibd", "-o", "@other.ibd", "--key-id", "7"]).failed(1);
     assert!(stderr.contains("it is MySQL's"), "{stderr}");
+}
+
+#[test]
+fn what_a_journal_names_is_not_finished_while_a_server_has_it_open() {
+    let (samples, elsewhere) = (Samples::new(), tempfile::tempdir().unwrap());
+    let far = elsewhere.path().join("far.ibd");
+    fs::copy(samples.path("t_enc.ibd"), &far).unwrap();
+    for (verb, change) in [("rekey", Change::Rekey), ("rotate", Change::Rotate)] {
+        let journal = Journal {
+            change,
+            server_uuid: UUID.to_owned(),
+            master_key_id: 1,
+            entries: vec![Entry { path: far.clone(), patches: Vec::new() }],
+        };
+        journal.begin(&SystemDisk, samples.0.path()).unwrap();
+        let _open = File::options().write(true).open(&far).unwrap();
+        let stderr = samples.run(verb, &["@t_enc.ibd", "--resume"]).failed(1);
+        assert!(stderr.contains("far.ibd is open in another process"), "{stderr}");
+        fs::remove_file(Journal::path_in(samples.0.path())).unwrap();
+    }
 }

@@ -98,7 +98,7 @@ pub fn walk(paths: &[PathBuf]) -> Result<Walk, (PathBuf, io::Error)> {
     for path in paths {
         let about = fs::metadata(path).map_err(|error| (path.clone(), error))?;
         if about.is_dir() {
-            if path.join(SYSTEM_TABLESPACE).is_file() {
+            if is_data_directory(path) {
                 walk.data_directories.push(data_directory(path));
             }
             walk.folder(path, 0)?;
@@ -108,6 +108,15 @@ pub fn walk(paths: &[PathBuf]) -> Result<Walk, (PathBuf, io::Error)> {
         }
     }
     Ok(walk)
+}
+
+/// Whether a folder is a data directory: whether it has a file that every data directory of some release has. Which ones, the
+/// server's settings say (`innodb_data_home_dir`, `innodb_log_group_home_dir`), so that one is enough.
+#[must_use]
+pub fn is_data_directory(path: &Path) -> bool {
+    [SYSTEM_TABLESPACE, "mysql.ibd", "#innodb_redo", "ib_logfile0", "aria_log_control"]
+        .iter()
+        .any(|name| path.join(name).exists())
 }
 
 /// A folder that is a data directory, and whose it is.
@@ -286,6 +295,17 @@ mod tests {
         assert_eq!(walk.lost_links, [PathBuf::from("/nowhere/lost.ibd")]);
         assert_eq!(walk.drafts, [root.join("s/u.ibd.strongroom-draft")]);
         assert_eq!(walk.data_directories, [DataDirectory { path: root.to_owned(), server: Server::MySql }]);
+    }
+
+    #[test]
+    fn a_data_directory_is_one_also_where_its_system_tablespace_is_elsewhere() {
+        for name in ["mysql.ibd", "ib_logfile0"] {
+            let folder = tempfile::tempdir().unwrap();
+            fs::write(folder.path().join("t.ibd"), "").unwrap();
+            assert_eq!(walk(&[folder.path().to_owned()]).unwrap().data_directories, []);
+            fs::write(folder.path().join(name), "").unwrap();
+            assert_eq!(walk(&[folder.path().to_owned()]).unwrap().data_directories.len(), 1, "{name}");
+        }
     }
 
     #[test]

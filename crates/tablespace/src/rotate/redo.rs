@@ -48,6 +48,8 @@ pub enum RedoFault {
     Io(PathBuf, io::Error),
     /// There is no redo log among the files.
     None,
+    /// The system tablespace is not in the data directory, nor among the files.
+    NoSystem(PathBuf),
     /// No file has a checkpoint that is whole.
     NoCheckpoint,
     /// The log is of a format that is not known.
@@ -116,7 +118,7 @@ pub fn check_shutdown(disk: &dyn Disk, data_directory: &Path, files: &[Found]) -
         return Err(RedoFault::None);
     }
     let checkpoint = checkpoint.ok_or(RedoFault::NoCheckpoint)?;
-    let flushed = flushed(disk, data_directory)?;
+    let flushed = flushed(disk, data_directory, files)?;
     if flushed != checkpoint.lsn {
         return Err(RedoFault::Flushed { flushed, checkpoint: checkpoint.lsn });
     }
@@ -133,8 +135,14 @@ pub fn check_shutdown(disk: &dyn Disk, data_directory: &Path, files: &[Found]) -
 }
 
 /// The log sequence number that page 0 of the system tablespace names.
-fn flushed(disk: &dyn Disk, data_directory: &Path) -> Result<u64, RedoFault> {
-    let path = data_directory.join(SYSTEM_TABLESPACE);
+fn flushed(disk: &dyn Disk, data_directory: &Path, files: &[Found]) -> Result<u64, RedoFault> {
+    // It may be elsewhere (`innodb_data_home_dir`).
+    let is_system = |found: &&Found| found.path.file_name().is_some_and(|name| name == SYSTEM_TABLESPACE);
+    let mut path = data_directory.join(SYSTEM_TABLESPACE);
+    if !disk.exists(&path).map_err(|error| RedoFault::Io(path.clone(), error))? {
+        let named = files.iter().find(is_system);
+        path = named.ok_or_else(|| RedoFault::NoSystem(data_directory.to_owned()))?.path.clone();
+    }
     let mut head = [0; HEADER_BYTES];
     disk.open(&path, Access::Read)
         .and_then(|file| crate::disk::read_exactly(&*file, &mut head, 0))
@@ -180,6 +188,12 @@ impl fmt::Display for RedoFault {
             Self::None => f.write_str(
                 "the data directory has no redo log, so nobody can tell whether its server was shut down cleanly; name the \
                  folder of the redo log as well",
+            ),
+            Self::NoSystem(path) => write!(
+                f,
+                "{} has no {SYSTEM_TABLESPACE}, so nobody can tell whether its server was shut down cleanly; name that file as \
+                 well (SELECT @@innodb_data_home_dir tells where it is)",
+                path.display()
             ),
             Self::NoCheckpoint => f.write_str(
                 "the redo log has no checkpoint that is whole; start the server, shut it down cleanly, and run it again",

@@ -119,3 +119,16 @@ fn what_cannot_be_told_is_refused() {
     let other = log(0x5068_7973, START, Some((CHECKPOINT, 0)), CHECKPOINT);
     assert!(matches!(check(&[("ib_logfile0", other)], CHECKPOINT), Err(RedoFault::Format { .. })));
 }
+
+#[test]
+fn a_system_tablespace_that_is_elsewhere_is_to_be_named() {
+    let name = "d/ib_logfile0";
+    let log = log(1, START, Some((CHECKPOINT, HEADER as u64)), START);
+    let elsewhere = "e/ibdata1";
+    let disk = SimulatedDisk::new([(name, log), (elsewhere, system_tablespace(CHECKPOINT))]);
+    let mut found = vec![Found { path: name.into(), kind: FileKind::Redo }];
+    let verdict = check_shutdown(&disk, Path::new("d"), &found);
+    assert!(matches!(verdict, Err(RedoFault::NoSystem(_))), "{verdict:?}");
+    found.push(Found { path: elsewhere.into(), kind: FileKind::System });
+    check_shutdown(&disk, Path::new("d"), &found).unwrap();
+}

@@ -34,6 +34,8 @@ pub(crate) enum Fault {
     Rotate(RotateError),
     /// New tablespace keys.
     Rekey(RekeyError),
+    /// The journal of a change that was interrupted.
+    Journal(JournalError),
     /// The keys that were named are not for this.
     Keys(Refusal),
     /// A descriptor gives no key. Holds its path.
@@ -74,6 +76,7 @@ impl Fault {
             | Self::MariaDbDirectory(_) => Exit::Failed,
             Self::File(_, fault) => file_exit(fault),
             Self::Redo(_) => Exit::Failed,
+            Self::Journal(error) => journal_exit(error),
             Self::Rotate(error) => rotate_exit(error),
             Self::Rekey(error) => match error {
                 RekeyError::File(_, fault) | RekeyError::Interrupted(_, fault) => file_exit(fault),
@@ -192,6 +195,7 @@ impl fmt::Display for Fault {
             Self::Redo(fault) => fault.fmt(f),
             Self::Rotate(error) => error.fmt(f),
             Self::Rekey(error) => error.fmt(f),
+            Self::Journal(error) => error.fmt(f),
             Self::Keys(refusal) => refusal.fmt(f),
             Self::NoKeys(path) => write!(f, "{} gives no key; write a key file or a key into it", path.display()),
             Self::CannotMake => f.write_str(

@@ -3,10 +3,11 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use strongroom_tablespace::disk::in_use::{self, SYSTEM_TABLESPACE};
+use strongroom_tablespace::disk::in_use;
 use strongroom_tablespace::disk::walk::{self, DataDirectory, FileKind, Found, Server};
 use strongroom_tablespace::disk::{SystemDisk, folder_of};
 use strongroom_tablespace::file::Source;
+use strongroom_tablespace::journal::Journal;
 use strongroom_tablespace::page::Policy;
 use strongroom_tablespace::rotate::check_shutdown;
 
@@ -59,11 +60,15 @@ pub(super) fn find(args: &FilesArgs, output: Output) -> Result<Files, Error> {
         }
     }
     let mut data_directories = walk.data_directories;
-    for path in paths.iter().filter(|path| !path.is_dir()) {
+    // A schema may be a link to a folder elsewhere, so the way that leads to a file is looked at too.
+    let as_named = args.paths.iter().filter_map(|path| std::path::absolute(path).ok());
+    let named: Vec<PathBuf> = paths.iter().cloned().chain(as_named).collect();
+    for path in named.iter().filter(|path| !path.is_dir()) {
         for folder in [folder_of(path), folder_of(folder_of(path))] {
+            let Ok(folder) = fs::canonicalize(folder) else { continue };
             let is_known = data_directories.iter().any(|known| known.path == folder);
-            if !is_known && folder.join(SYSTEM_TABLESPACE).is_file() {
-                data_directories.push(walk::data_directory(folder));
+            if !is_known && walk::is_data_directory(&folder) {
+                data_directories.push(walk::data_directory(&folder));
             }
         }
     }
@@ -101,6 +106,23 @@ impl Files {
     /// The bytes of all tablespaces.
     pub(super) fn bytes(&self) -> u64 {
         self.spaces().filter_map(|found| fs::metadata(&found.path).ok()).map(|about| about.len()).sum()
+    }
+
+    /// Refuses to finish a change to files that a server has open: a journal may name others than the command line.
+    ///
+    /// # Errors
+    /// [`Fault::InUse`], [`Fault::Journal`], [`Error::Read`].
+    pub(super) fn check_journal(&self, args: &FilesArgs) -> Result<(), Error> {
+        let journal = Journal::find(&SystemDisk, &self.folder).map_err(Fault::Journal)?;
+        if args.consistent_copy {
+            return Ok(());
+        }
+        let entries = journal.into_iter().flat_map(|journal| journal.entries);
+        let paths: Vec<PathBuf> =
+            entries.map(|entry| entry.path_from(&self.folder)).filter(|path| path.exists()).collect();
+        let found = in_use::find(&paths)
+            .map_err(|source| Error::Read { path: Journal::path_in(&self.folder), source })?;
+        found.map_or(Ok(()), |found| Err(Fault::InUse(found).into()))
     }
 
     /// Refuses data directories of MySQL whose redo log a start would replay.

@@ -23,6 +23,7 @@ pub(super) fn run(args: &TablespaceRekeyArgs, output: Output) -> Result<(), Erro
     let found = files::find(&args.files, output)?;
     let keys: Arc<dyn MasterKeySource> = Arc::new(Keys::open(&args.keys.keys, &args.keys.names, output)?);
     if args.target.resume {
+        found.check_journal(&args.files)?;
         found.check_shutdown()?;
         let bar = Bar::new(Unit::Bytes, 0, output);
         let done = rekey::resume(&SystemDisk, &found.folder, &keys, bar.run(args.files.jobs))

@@ -35,6 +35,7 @@ pub(super) fn run(args: &TablespaceRotateArgs, output: Output) -> Result<(), Err
     let keys = Keys::open(&args.keys.keys, &args.keys.names, output)?;
     if args.resume {
         // A server that was started since, and killed, would put old headers over new ones.
+        found.check_journal(&args.files)?;
         found.check_shutdown()?;
         let bar = Bar::new(Unit::Files, 0, output);
         let done = rotate::resume(&SystemDisk, &found.folder, &keys, bar.run(args.files.jobs))
