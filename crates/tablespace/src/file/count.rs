@@ -80,6 +80,7 @@ impl Counts {
 pub fn count(source: &Source, codec: &dyn PageCodec, run: Run<'_>) -> Result<Counts, FileFault> {
     let all = Mutex::new(Counts::default());
     let work = |first: u32, pages: &mut [u8]| {
+        let first = source.first_page.saturating_add(first);
         let mut counts = Counts::default();
         counts.add(codec, first, pages);
         all.lock().unwrap_or_else(PoisonError::into_inner).merge(counts);

@@ -54,6 +54,8 @@ pub enum FileFault {
     Information(InformationFault),
     /// Its crypt data makes no sense (MariaDB).
     CryptData(CryptDataFault),
+    /// Page 0 is zeros, and later pages are not.
+    HeadLost,
     /// Page 0 is damaged.
     Head(Fault),
     /// These pages are bad. Nothing was written.
@@ -143,6 +145,10 @@ impl fmt::Display for FileFault {
             Self::Keys(error) => error.fmt(f),
             Self::KeyAbsent(name) => write!(f, "the keyring does not have {name}"),
             Self::Refused(refusal) => refusal.fmt(f),
+            Self::HeadLost => f.write_str(
+                "page 0 is nothing but zeros and later pages are not, so that it is lost, and the key with it; restore the \
+                 file from a backup",
+            ),
             Self::Random => f.write_str("the system's random generator failed"),
         }
     }

@@ -25,6 +25,7 @@ pub fn verify(source: &Source, keys: &Arc<dyn MasterKeySource>, run: Run<'_>) ->
     let codec = source.codec(keys)?;
     let all = Mutex::new(Counts::default());
     let work = |first: u32, pages: &mut [u8]| {
+        let first = source.first_page.saturating_add(first);
         let mut counts = Counts::default();
         counts.add(&*codec, first, pages);
         all.lock().unwrap_or_else(PoisonError::into_inner).merge(counts);
@@ -35,6 +36,8 @@ pub fn verify(source: &Source, keys: &Arc<dyn MasterKeySource>, run: Run<'_>) ->
         Err(pipeline::Stopped::Pages(faults)) => faults,
         Err(stopped) => return Err(stopped.into()),
     };
-    faults.extend(source.space.cut_off(source.size));
+    if source.first_page == 0 {
+        faults.extend(source.space.cut_off(source.size));
+    }
     Ok(Verified { counts: finished(all, source), faults })
 }

@@ -322,3 +322,42 @@ fn a_system_tablespace_of_several_files_gets_no_new_key_in_one_of_them() {
     );
     assert_eq!(content(&disk, path), first);
 }
+
+#[test]
+fn a_first_page_that_is_lost_is_not_taken_for_a_file_that_was_never_written() {
+    let kind = kinds()[0];
+    let mut lost = kind.encrypted(PAGES, NUMBER, &new_key());
+    lost[..5 * kind.geometry.physical()].fill(0);
+    let disk = SimulatedDisk::new([(PATH, lost), ("d/new.ibd", vec![0; 7 * 16384])]);
+    let open = |path: &str| {
+        let opened = Source::open(&disk, Path::new(path), FileKind::Tablespace, Policy::Any);
+        opened.map(|_| ()).unwrap_err()
+    };
+    let fault = open(PATH);
+    assert!(matches!(fault, FileFault::HeadLost), "{fault}");
+    assert!(!Source::is_passed_over(FileKind::Tablespace, &fault));
+    assert!(Source::is_passed_over(FileKind::Tablespace, &open("d/new.ibd")));
+}
+
+#[test]
+fn a_later_file_of_a_system_tablespace_is_verified_with_the_key_and_the_numbers_of_the_first() {
+    let kind = kinds()[0];
+    let key = new_key();
+    let mut whole = kind.encrypted(PAGES, NUMBER, &key);
+    let size = kind.geometry.physical();
+    let (mut second, mut third) = (whole.split_off(4 * size), Vec::new());
+    third.append(&mut second.split_off(2 * size));
+    third[size + 9000] ^= 1;
+    let names = ["d/ibdata1", "d/ibdata2", "d/ibdata3"];
+    let disk = SimulatedDisk::new(names.into_iter().zip([whole, second, third]));
+    let verify = |path: &str| {
+        let source = Source::open_later(&disk, Path::new(path), Policy::Any).unwrap()?;
+        let verified = verify::verify(&source, &keys(&key), Run::default()).unwrap();
+        Some((verified.counts.pages, verified.faults.iter().map(|fault| fault.page).collect::<Vec<_>>()))
+    };
+    assert_eq!(verify("d/ibdata1"), None);
+    assert_eq!(verify("d/ibdata2"), Some((2, vec![])));
+    let (pages, faults) = verify("d/ibdata3").unwrap();
+    assert_eq!(pages, 4);
+    assert_eq!(faults, [7]);
+}

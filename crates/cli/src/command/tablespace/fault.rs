@@ -122,6 +122,7 @@ pub(super) fn file_exit(fault: &FileFault) -> Exit {
         FileFault::Open(OpenError::Damaged(_) | OpenError::Information(_))
         | FileFault::Information(_)
         | FileFault::Head(_)
+        | FileFault::HeadLost
         | FileFault::Redo(_)
         | FileFault::Binlog(_)
         | FileFault::Transfer(_) => Exit::Integrity,

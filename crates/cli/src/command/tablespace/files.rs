@@ -103,6 +103,21 @@ impl Files {
         }
     }
 
+    /// The same, to look at only: later files of a system tablespace as well.
+    ///
+    /// # Errors
+    /// [`Fault::File`].
+    pub(super) fn open_to_read(found: &Found, checksums: Policy) -> Result<Option<Source>, Fault> {
+        let later = match found.kind {
+            FileKind::System => Source::open_later(&SystemDisk, &found.path, checksums),
+            _ => Ok(None),
+        };
+        match later.map_err(|fault| Fault::File(found.path.clone(), fault))? {
+            None => Self::open(found, checksums),
+            later => Ok(later),
+        }
+    }
+
     /// The bytes of all tablespaces.
     pub(super) fn bytes(&self) -> u64 {
         self.spaces().filter_map(|found| fs::metadata(&found.path).ok()).map(|about| about.len()).sum()

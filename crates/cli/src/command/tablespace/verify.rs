@@ -32,7 +32,7 @@ pub(super) fn run(args: &TablespaceVerifyArgs, output: Output) -> Result<(), Err
     let (mut bad, mut exit, mut pages) = (0, Exit::Done, 0);
     for file in found.spaces() {
         let name = printable(&file.path.display().to_string());
-        let verified = match Files::open(file, checksums) {
+        let verified = match Files::open_to_read(file, checksums) {
             Ok(None) => continue,
             Ok(Some(source)) => verify::verify(&source, &keys, bar.run(args.files.jobs))
                 .map_err(|fault| Fault::File(file.path.clone(), fault)),
