@@ -304,6 +304,18 @@ impl Server {
         wait_until(limit, || self.log().contains(text).then_some(())).is_some()
     }
 
+    /// Waits until the server's threads have encrypted what it had before it had keys, where it has threads that do. Rows written
+    /// before that can leave plaintext in freed pages, which the threads pass over.
+    ///
+    /// # Panics
+    /// When that takes longer than a minute.
+    pub fn await_encrypted(&mut self) {
+        const PLAIN: &str =
+            "SELECT COUNT(*) FROM information_schema.INNODB_TABLESPACES_ENCRYPTION WHERE MIN_KEY_VERSION = 0";
+        let done = wait_until(Duration::from_secs(60), || (self.value(PLAIN) == "0").then_some(()));
+        assert!(done.is_some(), "tablespaces stay unencrypted\n{}", self.log());
+    }
+
     /// True when any file of the data directory holds these bytes. Stop the server first, or it may still
     /// hold the pages in memory.
     #[must_use]

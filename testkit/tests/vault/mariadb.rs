@@ -38,6 +38,7 @@ fn a_real_mariadb_keeps_its_tables_under_keys_from_the_vault() {
         .arg("--innodb-encrypt-log=ON")
         .arg("--innodb-encryption-threads=1");
     let mut server = need!(Server::start(options));
+    server.await_encrypted();
     server.sql("CREATE DATABASE shop");
     server.sql("CREATE TABLE shop.t (id INT PRIMARY KEY, note TEXT) ENCRYPTED=YES ENCRYPTION_KEY_ID=33");
     server.sql(&format!("INSERT INTO shop.t VALUES (1, '{MARKER}')"));

@@ -24,6 +24,8 @@ const WRITTEN_LOOK: Duration = Duration::from_millis(500);
 const PACKED: [&str; 6] = ["zst", "qp", "lz4", "gz", "xbcrypt", "xbstream"];
 /// Where a page has its type (`FIL_PAGE_TYPE`).
 const PAGE_TYPE: Range<usize> = 24..26;
+/// The first format of redo logs in which each file has log sequence numbers of its own: that of 8.0.30.
+const FORMAT_OWN_LSN: u32 = 6;
 /// The redo log of a backup made by xtrabackup.
 const XTRABACKUP_LOG: &str = "xtrabackup_logfile";
 
@@ -40,6 +42,8 @@ pub(super) struct Headers {
     unwritten: usize,
     /// How many tablespaces and redo logs were looked at.
     pub(super) seen: usize,
+    /// Files of redo logs, until all of a log have been looked at.
+    redo: Vec<(PathBuf, RedoHeader)>,
 }
 
 impl Headers {
@@ -62,6 +66,7 @@ impl Headers {
         for path in paths {
             headers.packed(path);
         }
+        headers.weigh_redo();
         headers
     }
 
@@ -155,11 +160,33 @@ impl Headers {
             Err(error) => self.cannot(path, &crate::message::reason(&error)),
             // A spare file that the server has not begun.
             Ok(bytes) if bytes.iter().all(|&byte| byte == 0) => {}
-            Ok(bytes) => match RedoHeader::parse(&bytes).map(|header| header.information) {
-                Ok(Ok(Some(information))) => self.named(path, information.master_key()),
-                Ok(Ok(None)) => self.seen += 1,
-                Ok(Err(_)) | Err(_) => self.cannot(path, "is not a redo log that can be read"),
+            Ok(bytes) => match RedoHeader::parse(&bytes) {
+                Ok(header) if header.information.is_ok() => self.redo.push((path.to_owned(), header)),
+                _ => self.cannot(path, "is not a redo log that can be read"),
             },
+        }
+    }
+
+    /// Counts the files of redo logs that are still needed. Those that end before the last checkpoint, which no start reads, keep
+    /// the information that was theirs: they name master keys of before later rotations.
+    fn weigh_redo(&mut self) {
+        let files = std::mem::take(&mut self.redo);
+        for (path, header) in &files {
+            let same_log = || {
+                files.iter().filter(|(other, header)| {
+                    other.parent() == path.parent() && header.format >= FORMAT_OWN_LSN
+                })
+            };
+            let checkpoint = same_log().filter_map(|(_, header)| header.checkpoint()).max();
+            let needed_from = checkpoint.and_then(|checkpoint| {
+                same_log().map(|(_, header)| header.start_lsn).filter(|&start| start <= checkpoint).max()
+            });
+            let behind =
+                header.format >= FORMAT_OWN_LSN && needed_from.is_some_and(|from| header.start_lsn < from);
+            match &header.information {
+                Ok(Some(information)) if !behind => self.named(path, information.master_key()),
+                _ => self.seen += 1,
+            }
         }
     }
 

@@ -52,6 +52,7 @@ pub(crate) fn run(
     })?;
 
     steps.run("Created encrypted tables", || {
+        wait_for_encryption(&mut connection, interrupt)?;
         create(&mut connection)?;
         let spaces = encrypted_spaces(&mut connection)?;
         held(spaces.iter().any(|(name, _)| name == "quickstart/vault"), || {
@@ -143,6 +144,24 @@ fn encrypted_spaces(connection: &mut Conn) -> Result<Vec<(String, u32)>, Error> 
     let query = "SELECT COALESCE(NAME, 'system'), MIN_KEY_VERSION FROM \
                  information_schema.INNODB_TABLESPACES_ENCRYPTION WHERE ENCRYPTION_SCHEME = 1 AND MIN_KEY_VERSION > 0";
     connection.query(query).map_err(|source| refused(query, source))
+}
+
+/// Waits until the server's threads have encrypted what it made before it had keys: what is written into those tablespaces sooner
+/// can leave plaintext in freed pages, which the threads pass over.
+fn wait_for_encryption(connection: &mut Conn, interrupt: &Interrupt) -> Result<(), Error> {
+    let query =
+        "SELECT COUNT(*) FROM information_schema.INNODB_TABLESPACES_ENCRYPTION WHERE MIN_KEY_VERSION = 0";
+    let deadline = Instant::now() + ROTATION_TIME_MAX;
+    loop {
+        let plain: u64 = one(connection, query)?;
+        if plain == 0 {
+            return Ok(());
+        }
+        held(Instant::now() < deadline, || {
+            format!("after {} s {plain} tablespaces are not encrypted yet", ROTATION_TIME_MAX.as_secs())
+        })?;
+        interrupt.sleep(Duration::from_millis(100))?;
+    }
 }
 
 /// Waits until no encrypted tablespace has a page under an older version. Returns how many there are.

@@ -3,7 +3,7 @@
 use strongroom_testkit::mariadb::{Series, Server};
 use strongroom_testkit::{every_series, need};
 
-use crate::bench::{Bench, KEY_1, KEY_2, KEY_LAST, SECRET, checksums, eventually, fill};
+use crate::bench::{Bench, KEY_1, KEY_2, KEY_LAST, SECRET, checksums, fill};
 
 every_series!(
     with_aes_cbc_everything_is_encrypted_and_survives_a_crash,
@@ -19,9 +19,7 @@ const PLAIN: &str =
 fn everything_is_encrypted_and_survives_a_crash(series: Series, algorithm: &str) {
     let bench = need!(Bench::new(series, &[KEY_1, KEY_2, KEY_LAST]));
     let mut server = need!(Server::start(bench.options(algorithm)));
-    // Its threads encrypt what the server had before it had keys. Rows written before that can leave plaintext in freed
-    // pages, which the threads pass over.
-    eventually(&mut server, "every tablespace is encrypted", |server| server.value(PLAIN) == "0");
+    server.await_encrypted();
     fill(&mut server, 3000);
     // A sort too large for its buffer goes through encrypted temporary files.
     server.sql("SET sort_buffer_size=32768, tmp_memory_table_size=0, max_heap_table_size=16384");

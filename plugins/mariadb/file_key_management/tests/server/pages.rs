@@ -4,7 +4,7 @@ use strongroom_testkit::mariadb::{Options, Series, Server};
 use strongroom_testkit::{every_series, need};
 
 use crate::files::{innochecksum, key_versions};
-use crate::rig::{FLUSH, KEY_1_LATER, KEYS, Rig, SECRET, WAKE, Whose, encrypted, rotated, rows};
+use crate::rig::{FLUSH, KEY_1_LATER, KEYS, Rig, SECRET, WAKE, Whose, rotated, rows};
 
 every_series!(small_pages_of_every_kind, pages_of_the_usual_size_in_both_formats, large_pages_of_every_kind);
 
@@ -28,7 +28,7 @@ fn pages_survive_rotation_and_a_crash(series: Series, page_bytes: u32, algorithm
     let rig = need!(Rig::new(series, KEYS));
     let options = Options { page_bytes: Some(page_bytes), ..rig.encrypting(Whose::Ours, algorithm) };
     let mut server = need!(Server::start(options.arg(format!("--innodb-checksum-algorithm={checksum}"))));
-    encrypted(&mut server);
+    server.await_encrypted();
     server.sql("CREATE DATABASE t");
     let mut kinds =
         vec![("plain", ""), ("packed", "PAGE_COMPRESSED=1"), ("redundant", "ROW_FORMAT=REDUNDANT")];

@@ -139,14 +139,6 @@ pub(crate) fn rotated(server: &mut Server) {
     eventually(server, "every page of key 1 has version 3", |server| server.value(BEHIND) == "0");
 }
 
-/// Waits until the server's threads have encrypted what it had before it had keys. Rows written before that can leave
-/// plaintext in freed pages, which the threads pass over.
-pub(crate) fn encrypted(server: &mut Server) {
-    const PLAIN: &str =
-        "SELECT COUNT(*) FROM information_schema.INNODB_TABLESPACES_ENCRYPTION WHERE MIN_KEY_VERSION = 0";
-    eventually(server, "every tablespace is encrypted", |server| server.value(PLAIN) == "0");
-}
-
 /// Lets the server re-encrypt what it has, without waiting for somebody to write.
 pub(crate) const WAKE: &str =
     "SET GLOBAL innodb_encryption_rotate_key_age = @@GLOBAL.innodb_encryption_rotate_key_age";

@@ -16,6 +16,7 @@ const SECRET: &str = "plaintext-that-must-not-reach-a-file";
 fn keys_rotate_under_a_running_server_and_every_version_stays_readable(rig: &Rig, series: Series) {
     let mut server = need!(Server::start(rig.options().on(series)));
     assert_eq!(rows(&mut server, TABLE), ["1 1 1", "2 1 1"]);
+    server.await_encrypted();
     server.sql("CREATE DATABASE t");
     server.sql("CREATE TABLE t.i (a INT PRIMARY KEY, b VARCHAR(200)) ENGINE=InnoDB");
     server.sql("CREATE TABLE t.m (a INT PRIMARY KEY, b VARCHAR(200)) ENGINE=Aria TRANSACTIONAL=1");
