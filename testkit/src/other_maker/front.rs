@@ -97,6 +97,12 @@ impl Front {
             {
                 return refuse(ResultReason::InvalidField, "Offset Items are not known");
             }
+            if let RequestPayload::Locate(locate) = &item.payload
+                && !self.habits.states_are_compared
+                && locate.attributes.all(AttributeKind::State).next().is_some()
+            {
+                return refuse(ResultReason::InvalidField, "objects are not searched by State");
+            }
             if matches!(item.payload, RequestPayload::Destroy(_)) && !self.habits.destroys {
                 return refuse(ResultReason::PermissionDenied, "this client may not destroy objects");
             }

@@ -37,6 +37,8 @@ pub struct Habits {
     pub names_are_free_again: bool,
     /// Whether a Locate looks at names. A server that does not gives every object that has the other attributes.
     pub names_are_compared: bool,
+    /// Whether a Locate may ask for objects in a state. A server that knows of none refuses it.
+    pub states_are_compared: bool,
     /// Whether this client may destroy objects.
     pub destroys: bool,
     /// Whether the server's certificate names its address (otherwise it has a common name and no more).
@@ -64,6 +66,7 @@ impl Default for Habits {
             names_are_free_again: true,
             destroys: true,
             names_are_compared: true,
+            states_are_compared: true,
             certificate_names_address: true,
         }
     }

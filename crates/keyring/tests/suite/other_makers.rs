@@ -117,6 +117,15 @@ fn a_certificate_with_a_common_name_alone_is_not_taken_unless_that_is_asked_for(
 }
 
 #[test]
+fn keys_rotate_on_a_server_that_cannot_be_asked_what_was_destroyed() {
+    let vault = Vault::start();
+    let habits = Habits { states_are_compared: false, ..Habits::default() };
+    let server = Server::start(&vault, "db", habits);
+    let keys = || KmipVersions::new(Session::connect(&endpoint(&server), options(habits)).unwrap());
+    versions::the_number_of_a_destroyed_version_is_not_given_again(&keys(), &keys());
+}
+
+#[test]
 fn a_key_that_may_not_be_destroyed_keeps_its_name() {
     let vault = Vault::start();
     let habits = Habits { destroys: false, ..Habits::default() };

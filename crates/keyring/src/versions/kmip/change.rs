@@ -151,13 +151,16 @@ impl KmipVersions {
             let mut filter = Attributes::new();
             filter.push(Attribute::ObjectGroup(self.group(id)));
             filter.push(Attribute::State(state));
-            let identifiers = match self.session.locate(&filter) {
-                Ok(identifiers) => identifiers,
+            let gone =
+                self.session.locate(&filter).map_err(LoadError::from).and_then(|identifiers| {
+                    self.describe_those(identifiers, |attributes| !is_live(attributes))
+                });
+            let gone = match gone {
+                Ok(gone) => gone,
                 // A server that cannot be asked for them.
-                Err(strongroom_client::Error::Refused { .. }) => continue,
-                Err(error) => return Err(error.into()),
+                Err(LoadError::CouldNotAsk(strongroom_client::Error::Refused { .. })) => continue,
+                Err(error) => return Err(error),
             };
-            let gone = self.describe_those(identifiers, |attributes| !is_live(attributes))?;
             latest = gone.iter().filter(|key| key.id == id).map(|key| key.version).max().max(latest);
         }
         Ok(latest)
