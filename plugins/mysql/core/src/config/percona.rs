@@ -63,28 +63,16 @@ pub(super) fn read(
             key: required(paths.2, KEY)?,
         })
     })();
-    let endpoint = match endpoint {
-        Ok(endpoint) => endpoint,
-        Err(fault) => {
-            // What is unknown comes before what is missing: the one is often the other, misspelt.
-            let missing = document.fault(fault);
-            for shared in [
-                "cache_keys",
-                "object_group",
-                "kmip_timeout_ms",
-                "tls_hostname_verification",
-                "read_local_config",
-            ] {
-                document.value(shared);
-            }
-            document.end()?;
-            return Err(missing);
-        }
+    // What is unknown comes before what is missing: the one is often the other, misspelt.
+    let nowhere = EndpointSource::Directory { dir: PathBuf::new(), servers: Vec::new() };
+    let (endpoint, missing) = match endpoint {
+        Ok(endpoint) => (endpoint, None),
+        Err(fault) => (nowhere, Some(document.fault(fault))),
     };
     let mut configuration = super::shared(&mut document, endpoint, instance_dir, TIMEOUT)?;
     if !peer {
         configuration.verify_name = VerifyName::No(PEER);
     }
     document.end()?;
-    Ok(configuration)
+    missing.map_or(Ok(configuration), Err)
 }
