@@ -282,7 +282,7 @@ pub(super) fn send(
 /// Says before the work what publishing would say after it.
 pub(super) fn check_place(disk: &dyn Disk, target: Target<'_>) -> Result<(), FileFault> {
     if target.place == Place::Free && disk.exists(target.path).map_err(FileFault::Write)? {
-        return Err(FileFault::Write(std::io::ErrorKind::AlreadyExists.into()));
+        return Err(FileFault::Write(rustix::io::Errno::EXIST.into()));
     }
     Ok(())
 }

@@ -236,8 +236,7 @@ impl fmt::Display for JournalError {
             }
             Self::Damaged(path, damage) => write!(
                 f,
-                "{} is not whole ({damage}); every file is readable under the old or the new master key, so move it away \
-                 and begin again",
+                "{} is not whole ({damage}); move it away, let verify tell whether every file is whole, and begin again",
                 path.display()
             ),
             Self::Io(path, error) => write!(f, "{}: {error}", path.display()),

@@ -22,7 +22,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use strongroom_secret::KeyMaterial;
 
 use crate::disk::walk::{FileKind, Found};
-use crate::disk::{Access, Disk, folder_of};
+use crate::disk::{Access, Disk, folder_of, read_exactly};
 use crate::journal::{Change, Entry, Journal, JournalError, Patch};
 use crate::keys::{KeySourceError, MasterKeySource};
 use crate::mysql::information::MASTER_KEY_PREFIX;
@@ -66,6 +66,8 @@ pub enum RotateError {
     Head(PathBuf, HeadFault),
     /// A file cannot be written.
     Write(PathBuf, io::Error),
+    /// A file is no longer as it was when it was looked at.
+    Changed(PathBuf),
     /// What was written cannot be made durable.
     Sync(io::Error),
     /// The journal.
@@ -90,7 +92,10 @@ impl RotateError {
     /// Whether the rotation has begun, so that it must be resumed.
     #[must_use]
     pub fn has_begun(&self) -> bool {
-        matches!(self, Self::Write(..) | Self::Sync(_) | Self::Journal(JournalError::Unfinished(_)))
+        matches!(
+            self,
+            Self::Write(..) | Self::Changed(_) | Self::Sync(_) | Self::Journal(JournalError::Unfinished(_))
+        )
     }
 }
 
@@ -229,7 +234,12 @@ fn write(
         let path = entry.path_from(folder);
         let failed = |error| RotateError::Write(path.clone(), error);
         let file = disk.open(&path, Access::Write).map_err(failed)?;
-        for Patch { offset, new, .. } in &entry.patches {
+        for patch @ Patch { offset, new, .. } in &entry.patches {
+            let mut found = vec![0; new.len()];
+            read_exactly(&*file, &mut found, *offset).map_err(failed)?;
+            if !patch.is_between(*offset, &found) {
+                return Err(RotateError::Changed(path.clone()));
+            }
             file.write_at(new, *offset).map_err(failed)?;
         }
         run.progress.advance(1);
@@ -348,6 +358,12 @@ impl fmt::Display for RotateError {
                 f,
                 "{} cannot be written: {error}; every file is readable under the old or the new master key: put that right \
                  and finish with --resume",
+                path.display()
+            ),
+            Self::Changed(path) => write!(
+                f,
+                "{} was changed by somebody else since the rotation looked at it, and was left alone; end what else works \
+                 there and finish with --resume",
                 path.display()
             ),
             Self::Sync(error) => write!(

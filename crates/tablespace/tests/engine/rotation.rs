@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use strongroom_secret::KeyMaterial;
 use strongroom_tablespace::disk::walk::{FileKind, Found};
+use strongroom_tablespace::disk::{Access, Disk};
 use strongroom_tablespace::journal::Journal;
 use strongroom_tablespace::mysql::{Information, redo};
 use strongroom_tablespace::page::Algorithm;
-use strongroom_tablespace::rotate::{self, Rotated};
+use strongroom_tablespace::rotate::{self, RotateError, Rotated};
 use strongroom_tablespace::run::Run;
-use strongroom_tablespace::{KeysInMemory, MasterKeySource, Tablespace};
+use strongroom_tablespace::{KeySourceError, KeysInMemory, MasterKeySource, Tablespace};
 
 use crate::made::{Kind, decrypted, key_id, kinds, new_key, redo_header, uuid};
 use crate::simulated::{SimulatedDisk, every_fault};
@@ -214,8 +215,7 @@ fn a_head_that_is_damaged_stops_it_before_anything_is_written() {
     let directory = Directory::new();
     let disk = directory.disk();
     let path = Path::new(directory.files[3].0.name);
-    let file =
-        strongroom_tablespace::disk::Disk::open(&disk, path, strongroom_tablespace::disk::Access::Write);
+    let file = Disk::open(&disk, path, Access::Write);
     file.unwrap().write_at(&[0xFF], 600).unwrap();
     let steps = disk.steps();
     let error = directory.rotate(&disk).unwrap_err();
@@ -230,16 +230,59 @@ fn a_head_that_is_neither_old_nor_new_is_not_written_over() {
     assert!(directory.rotate(&disk).is_err());
     let disk = disk.reboot(crate::simulated::Loss::Nothing);
     let (kind, before) = &directory.files[0];
-    let file = strongroom_tablespace::disk::Disk::open(
-        &disk,
-        Path::new(kind.name),
-        strongroom_tablespace::disk::Access::Write,
-    );
+    let file = Disk::open(&disk, Path::new(kind.name), Access::Write);
     file.unwrap().write_at(&[0xEE; 8], kind.geometry.encryption_offset() as u64 + 50).unwrap();
     let error = rotate::resume(&disk, Path::new("d"), &*directory.keys(), Run::default()).unwrap_err();
     assert!(error.to_string().contains("not as an interrupted rotation leaves it"), "{error}");
     assert_eq!(disk.content(Path::new(kind.name)).unwrap().len(), before.len());
     assert!(Journal::find(&disk, Path::new("d")).unwrap().is_some());
+}
+
+/// Keys, and somebody who changes a file while they are asked for.
+struct Meddling<'a> {
+    keys: Arc<dyn MasterKeySource>,
+    disk: &'a SimulatedDisk,
+    path: &'a Path,
+    head: Vec<u8>,
+}
+
+impl MasterKeySource for Meddling<'_> {
+    fn mysql_key(&self, key_id: &str) -> Result<Option<KeyMaterial>, KeySourceError> {
+        self.disk.open(self.path, Access::Write).unwrap().write_at(&self.head, 0).unwrap();
+        self.keys.mysql_key(key_id)
+    }
+
+    fn mysql_key_ids(&self, prefix: &str) -> Result<Vec<String>, KeySourceError> {
+        self.keys.mysql_key_ids(prefix)
+    }
+
+    fn mariadb_key(&self, key_id: u32, version: u32) -> Result<Option<KeyMaterial>, KeySourceError> {
+        self.keys.mariadb_key(key_id, version)
+    }
+
+    fn mariadb_latest_version(&self, key_id: u32) -> Result<Option<u32>, KeySourceError> {
+        self.keys.mariadb_latest_version(key_id)
+    }
+}
+
+#[test]
+fn a_head_that_another_run_has_rotated_meanwhile_is_not_written_over() {
+    let directory = Directory::new();
+    let disk = directory.disk();
+    let other = directory.disk();
+    directory.rotate(&other).unwrap();
+    let (kind, before) = &directory.files[0];
+    let head = directory.content(&other, kind)[..kind.geometry.physical()].to_vec();
+    let keys = Meddling { keys: directory.keys(), disk: &disk, path: Path::new(kind.name), head };
+    let run = Run { jobs: std::num::NonZeroUsize::MIN, ..Run::default() };
+    let found = directory.found();
+    // A number of its own, as the second of two runs would take.
+    let refused = rotate::rotate(&disk, Path::new("d"), &found[..1], &keys, uuid(), NEW + 1, &new_key(), run);
+    let refused = refused.unwrap_err();
+    assert!(matches!(refused, RotateError::Changed(_)), "{refused}");
+    assert!(refused.has_begun());
+    let now = decrypted(&directory.content(&disk, kind), &directory.new_key_only());
+    assert_eq!(now, decrypted(before, &directory.keys()));
 }
 
 #[test]

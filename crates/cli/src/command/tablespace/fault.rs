@@ -104,7 +104,7 @@ fn rotate_exit(error: &RotateError) -> Exit {
         RotateError::Journal(error) => journal_exit(error),
         RotateError::OtherChange => Exit::Usage,
         RotateError::Uuid => Exit::Integrity,
-        RotateError::Write(..) | RotateError::Sync(_) => Exit::Failed,
+        RotateError::Write(..) | RotateError::Changed(_) | RotateError::Sync(_) => Exit::Failed,
     }
 }
 
