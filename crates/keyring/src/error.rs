@@ -26,6 +26,13 @@ pub enum Error {
         /// Their unique identifiers.
         identifiers: Vec<String>,
     },
+    /// An object of this name is there, and the server does not say of which group it is.
+    GroupNotTold {
+        /// The name in the back end.
+        name: String,
+        /// The object's unique identifier.
+        identifier: String,
+    },
     /// Keys of this type are not kept. Holds the type's name as it was asked for.
     TypeNotKept(String),
     /// Keys of this type cannot have this length.
@@ -81,6 +88,11 @@ impl fmt::Display for Error {
                 "{} objects are named {name:?} ({}); destroy those that were never used",
                 identifiers.len(),
                 identifiers.join(", ")
+            ),
+            Self::GroupNotTold { name, identifier } => write!(
+                f,
+                "the key server does not say in which Object Group the object {identifier} named {name:?} is, so that it may be another \
+                 database's; where the server has no groups, give each database an account of its own and configure no group"
             ),
             Self::TypeNotKept(kind) => write!(f, "keys of type {kind:?} are not kept; AES and SECRET are"),
             Self::Length { kind: KeyKind::Aes, bytes } => {

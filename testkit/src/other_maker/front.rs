@@ -145,19 +145,23 @@ impl Front {
     fn changed(&self, mut request: RequestMessage) -> Option<RequestMessage> {
         let mut changed = false;
         for item in &mut request.items {
+            if !self.habits.object_groups {
+                let attributes = match &mut item.payload {
+                    RequestPayload::Create(create) => Some(&mut create.template.attributes),
+                    RequestPayload::Register(register) => Some(&mut register.template.attributes),
+                    RequestPayload::Locate(locate) => Some(&mut locate.attributes),
+                    _ => None,
+                };
+                let is_group = |attribute: &Attribute| matches!(attribute, Attribute::ObjectGroup(_));
+                changed |= attributes.is_some_and(|attributes| take_away(attributes, is_group));
+            }
             let RequestPayload::Locate(locate) = &mut item.payload else { continue };
             if self.habits.offset_items == OffsetItems::Ignored {
                 changed |= locate.offset_items.take().is_some();
             }
-            if !self.habits.names_are_compared && locate.attributes.names().next().is_some() {
-                let mut others = Attributes::new();
-                for attribute in locate.attributes.instances() {
-                    if !matches!(attribute.attribute, Attribute::Name(_)) {
-                        others.push_instance(attribute.clone());
-                    }
-                }
-                locate.attributes = others;
-                changed = true;
+            if !self.habits.names_are_compared {
+                changed |=
+                    take_away(&mut locate.attributes, |attribute| matches!(attribute, Attribute::Name(_)));
             }
         }
         changed.then_some(request)
@@ -175,6 +179,17 @@ fn given(payload: &RequestPayload) -> Option<&Attributes> {
         RequestPayload::Register(register) => Some(&register.template.attributes),
         _ => None,
     }
+}
+
+/// Takes some attributes away; whether there was one.
+fn take_away(attributes: &mut Attributes, which: impl Fn(&Attribute) -> bool) -> bool {
+    let mut others = Attributes::new();
+    for attribute in attributes.instances().filter(|instance| !which(&instance.attribute)) {
+        others.push_instance(attribute.clone());
+    }
+    let found = others.instances().count() < attributes.instances().count();
+    *attributes = others;
+    found
 }
 
 fn is_custom(attribute: &Attribute) -> bool {

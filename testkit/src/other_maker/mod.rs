@@ -39,6 +39,8 @@ pub struct Habits {
     pub names_are_compared: bool,
     /// Whether a Locate may ask for objects in a state. A server that knows of none refuses it.
     pub states_are_compared: bool,
+    /// Whether objects have groups. A server that knows none passes over them.
+    pub object_groups: bool,
     /// Whether this client may destroy objects.
     pub destroys: bool,
     /// Whether the server's certificate names its address (otherwise it has a common name and no more).
@@ -64,6 +66,7 @@ impl Default for Habits {
             offset_items: OffsetItems::Honoured,
             custom_attributes: true,
             names_are_free_again: true,
+            object_groups: true,
             destroys: true,
             names_are_compared: true,
             states_are_compared: true,

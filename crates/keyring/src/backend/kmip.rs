@@ -83,19 +83,22 @@ impl Kmip {
             [AttributeKind::State, AttributeKind::Name, AttributeKind::ObjectGroup];
         let told = self.session.get_attributes_many(&found, &TELLING)?;
         let matching = found.into_iter().zip(told);
-        Ok(matching.filter(|(_, told)| told.as_ref().is_some_and(is_it)).map(|(id, _)| id).collect())
+        let mut identifiers = Vec::new();
+        for (identifier, told) in matching {
+            let Some(told) = told.filter(is_it) else { continue };
+            // One that may be another server's is neither used nor destroyed, and not taken for absent.
+            if self.group.is_some() && groups(&told).next().is_none() {
+                return Err(Error::GroupNotTold { name: wanted.to_owned(), identifier });
+            }
+            identifiers.push(identifier);
+        }
+        Ok(identifiers)
     }
 
     /// Whether an object with these attributes is in the group, where there is one and the server tells groups.
     fn is_in_group(&self, attributes: &Attributes) -> bool {
         let Some(group) = &self.group else { return true };
-        let mut groups = attributes
-            .instances()
-            .filter_map(|instance| match &instance.attribute {
-                Attribute::ObjectGroup(group) => Some(group),
-                _ => None,
-            })
-            .peekable();
+        let mut groups = groups(attributes).peekable();
         groups.peek().is_none() || groups.any(|one| one == group)
     }
 
@@ -170,13 +173,14 @@ impl Kmip {
         let exists = || Error::Exists { name: name.in_back_end() };
         match super::activated(&self.session, self.identity(called, usage), make) {
             Ok(made) => {
-                // Where nobody can be asked any more, the key is made all the same, and a twin would show when it is fetched.
-                let others = self.identifiers(name).is_ok_and(|found| found.iter().any(|id| *id != made));
-                if !others {
-                    return Ok(());
-                }
+                let error = match self.identifiers(name) {
+                    Ok(found) if found.iter().any(|id| *id != made) => exists(),
+                    Err(error @ Error::GroupNotTold { .. }) => error,
+                    // Where nobody can be asked any more, the key is made all the same, and a twin would show when it is fetched.
+                    _ => return Ok(()),
+                };
                 super::dispose(&self.session, &made)?;
-                Err(exists())
+                Err(error)
             }
             Err(error @ strongroom_client::Error::OutcomeUnknown { .. }) => {
                 // Nothing was there: one that is there now is ours, unless its bytes are others. None may still be on its way, so that
@@ -366,6 +370,14 @@ impl Kmip {
         }
         Ok(keys)
     }
+}
+
+/// The groups that an object is in.
+fn groups(attributes: &Attributes) -> impl Iterator<Item = &String> {
+    attributes.instances().filter_map(|instance| match &instance.attribute {
+        Attribute::ObjectGroup(group) => Some(group),
+        _ => None,
+    })
 }
 
 /// Whether an object with these attributes still has its bytes. A state that the server does not give is no reason to doubt it.

@@ -116,6 +116,28 @@ fn a_certificate_with_a_common_name_alone_is_not_taken_unless_that_is_asked_for(
     Session::connect(&endpoint(&server), options(habits)).unwrap();
 }
 
+/// Two databases that were to be kept apart by groups used and destroyed each other's keys.
+#[test]
+fn a_server_that_knows_no_groups_keeps_nobody_apart_and_is_told_so() {
+    let vault = Vault::start();
+    let habits = Habits { object_groups: false, ..Habits::default() };
+    let server = Server::start(&vault, "db", habits);
+    let keyring = |group: Option<&str>| {
+        let session = Session::connect(&endpoint(&server), options(habits)).unwrap();
+        Keyring::from(Kmip::new(session, group.map(Into::into)))
+    };
+    let (plain, grouped) = (keyring(None), keyring(Some("db1")));
+    let name = KeyName::new("key", None).unwrap();
+    let is_unknown =
+        |error: strongroom_keyring::Error| matches!(error, strongroom_keyring::Error::GroupNotTold { .. });
+    assert!(is_unknown(grouped.generate(&name, KeyKind::Aes, 32).unwrap_err()));
+    assert!(plain.fetch(&name).unwrap().is_none(), "nothing is left behind");
+    plain.generate(&name, KeyKind::Aes, 32).unwrap();
+    assert!(is_unknown(grouped.fetch(&name).unwrap_err()));
+    assert!(is_unknown(grouped.remove(&name).unwrap_err()));
+    assert!(plain.fetch(&name).unwrap().is_some());
+}
+
 #[test]
 fn keys_rotate_on_a_server_that_cannot_be_asked_what_was_destroyed() {
     let vault = Vault::start();
