@@ -297,3 +297,17 @@ fn what_a_journal_names_is_not_finished_while_a_server_has_it_open() {
         fs::remove_file(Journal::path_in(samples.0.path())).unwrap();
     }
 }
+
+#[test]
+fn nothing_is_replaced_in_a_data_directory_of_which_nobody_can_tell_how_it_was_shut_down() {
+    let samples = Samples::new();
+    fs::write(samples.path("mysql.ibd"), vec![0; 16384]).unwrap();
+    let before = fs::read(samples.path("t_enc.ibd")).unwrap();
+    for verb in ["import", "rekey"] {
+        let stderr = samples.run(verb, &["@t_enc.ibd", "--in-place"]).failed(1);
+        assert!(stderr.contains("no redo log"), "{verb}: {stderr}");
+    }
+    let stderr = samples.run("rotate", &["@t_enc.ibd"]).failed(1);
+    assert!(stderr.contains("no redo log"), "{stderr}");
+    assert_eq!(fs::read(samples.path("t_enc.ibd")).unwrap(), before);
+}

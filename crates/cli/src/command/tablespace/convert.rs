@@ -151,6 +151,9 @@ struct Each<'a> {
 impl Each<'_> {
     fn run(&self, work: impl Fn(&Source, Target<'_>, &Bar) -> Result<(), FileFault>) -> Result<(), Error> {
         let found = files::find(self.files, self.output)?;
+        if self.target.out.is_none() {
+            found.check_shutdown()?;
+        }
         let bar = Bar::new(Unit::Bytes, found.bytes(), self.output);
         let mut written = Vec::new();
         for file in found.spaces() {

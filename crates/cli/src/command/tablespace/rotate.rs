@@ -2,6 +2,7 @@
 //!
 //! The new key is durable in the keyring before a file is touched, so that a server finds it whatever happens.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
@@ -85,12 +86,23 @@ fn server(args: &TablespaceRotateArgs, found: &Files, survey: &Survey) -> Result
     if let Some(text) = &args.server_uuid {
         return ServerUuid::new(text.as_bytes()).ok_or_else(|| Fault::NotAUuid(text.clone()).into());
     }
-    if let Some(uuid) = found.data_directories.iter().find_map(|directory| uuid_of(&directory.path)) {
-        return Ok(uuid);
-    }
-    match survey.highest.keys().collect::<Vec<_>>().as_slice() {
-        [only] => Ok(**only),
-        several => Err(Fault::WhichServer(several.iter().map(ToString::to_string).collect()).into()),
+    let of_directories = found.data_directories.iter().filter_map(|directory| uuid_of(&directory.path));
+    Ok(only(of_directories.collect(), survey.highest.keys().copied())?)
+}
+
+/// The server that the data directories name or, where none does, the files and the keyring. Two servers have two keyrings,
+/// and neither could open its files under the other's key.
+fn only(
+    of_directories: BTreeSet<ServerUuid>,
+    of_keys: impl Iterator<Item = ServerUuid>,
+) -> Result<ServerUuid, Fault> {
+    let candidates: Vec<ServerUuid> = match of_directories.is_empty() {
+        true => of_keys.collect(),
+        false => of_directories.into_iter().collect(),
+    };
+    match candidates.as_slice() {
+        [only] => Ok(*only),
+        several => Err(Fault::WhichServer(several.iter().map(ToString::to_string).collect())),
     }
 }
 
@@ -135,4 +147,24 @@ fn print(rotated: &Rotated, output: Output) -> Result<(), Error> {
     }
     output.note("Keep the old master keys: backups need them.");
     output.result(format!("{} under {key}", counted(rotated.changed, "file")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_servers_are_not_put_under_one_of_their_keys() {
+        let uuid = |last: char| {
+            ServerUuid::new(format!("00000000-0000-0000-0000-00000000000{last}").as_bytes()).unwrap()
+        };
+        let (one, two) = (uuid('1'), uuid('2'));
+        let of = |directories: &[ServerUuid], keys: &[ServerUuid]| {
+            only(directories.iter().copied().collect(), keys.iter().copied())
+        };
+        assert_eq!(of(&[one], &[one, two]).unwrap(), one);
+        assert_eq!(of(&[], &[two]).unwrap(), two);
+        assert!(matches!(of(&[one, two], &[]), Err(Fault::WhichServer(servers)) if servers.len() == 2));
+        assert!(matches!(of(&[], &[]), Err(Fault::WhichServer(servers)) if servers.is_empty()));
+    }
 }
