@@ -85,7 +85,7 @@ impl<F: Read + Write + Seek> PagedFile<F> {
     /// apart.
     ///
     /// # Errors
-    /// [`PagedFileError`].
+    /// [`PagedFileError`]; [`PagedFileError::NotEmpty`] for a file that has anything in it, which stays as it is.
     pub fn create<E: Into<Box<dyn Error + Send + Sync>>>(
         mut file: F,
         page_bytes: u32,
@@ -104,6 +104,10 @@ impl<F: Read + Write + Seek> PagedFile<F> {
         put(&mut head, FSP_SIZE, &1_u32.to_be_bytes());
         put(&mut head, FSP_FLAGS, &mysql::flags::of(geometry).to_be_bytes());
         head::set_information(geometry, &mut head, &information, Algorithm::Crc32);
+        // Page 0 of an existing file has the only copy of its key.
+        if file.seek(SeekFrom::End(0))? > 0 {
+            return Err(PagedFileError::NotEmpty);
+        }
         file.seek(SeekFrom::Start(0))?;
         file.write_all(&head)?;
         let codec = mysql::Codec::new(geometry, id, Some(&key), Options::default());
@@ -254,6 +258,8 @@ fn fault(faults: Vec<PageFault>) -> Result<(), PagedFileError> {
 pub enum PagedFileError {
     /// The system's answer. A page beyond the end of the file is [`io::ErrorKind::UnexpectedEof`].
     Io(io::Error),
+    /// There is something in the file that was to be made.
+    NotEmpty,
     /// No page has this size.
     PageBytes(usize),
     /// Page 0 is the file's own.
@@ -301,6 +307,9 @@ impl fmt::Display for PagedFileError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Io(error) => error.fmt(f),
+            Self::NotEmpty => f.write_str(
+                "the file is not empty, and making it anew would lose its key; open it, or use another file",
+            ),
             Self::PageBytes(bytes) => {
                 write!(f, "a page has 4096, 8192, 16384, 32768 or 65536 bytes, not {bytes}")
             }
@@ -387,6 +396,15 @@ mod tests {
             let tablespace = Tablespace::detect(&stored).expect("a tablespace");
             assert_eq!((tablespace.space_id, tablespace.head), (9, Ok(Algorithm::Crc32)));
         }
+    }
+
+    #[test]
+    fn a_file_that_has_a_key_is_not_made_anew() {
+        let mut stored = made(4096).into_inner().into_inner();
+        let before = stored.clone();
+        let again = PagedFile::create(Cursor::new(&mut stored), 4096, 9, id(2), &keys(), random);
+        assert!(matches!(again, Err(PagedFileError::NotEmpty)));
+        assert_eq!(stored, before);
     }
 
     /// A write of page 0 that stops between any two sectors leaves the key readable with one of the master keys.
