@@ -328,6 +328,11 @@ impl SealedVault {
         })
     }
 
+    /// Whether a passphrase can unseal it.
+    pub fn takes_passphrase(&self) -> bool {
+        self.metadata.slots.iter().any(|slot| matches!(slot.kind, SlotKind::Passphrase { .. }))
+    }
+
     /// Recovers the root key, checks the records and the journal, and gives the vault its keys.
     ///
     /// # Errors

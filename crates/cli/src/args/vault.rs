@@ -106,6 +106,10 @@ pub(crate) struct UnsealArgs {
     #[command(flatten)]
     pub(crate) dir: VaultDirArgs,
 
+    /// Key file of the file slot, where the serving process can read it
+    #[arg(long, value_name = "PATH", group = "passphrase")]
+    pub(crate) file_slot: Option<PathBuf>,
+
     #[command(flatten)]
     pub(crate) passphrase: PassphraseArgs,
 }

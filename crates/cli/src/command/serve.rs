@@ -79,11 +79,12 @@ fn announce(listening: &Listening, args: &ServeArgs, output: Output) {
     } else if sealed {
         output.result(format!(
             "The vault is sealed{}.\nHealth is answered on {}; KMIP opens on {} once unsealed:\n  \
-             strongroom vault unseal --dir {}",
+             strongroom vault unseal --dir {}{}",
             listening.sealed_because.as_ref().map_or_else(String::new, |why| format!(": {why}")),
             listening.admin,
             listening.kmip,
-            args.dir.dir.display()
+            args.dir.dir.display(),
+            if listening.takes_passphrase { "" } else { " --file-slot PATH" }
         ))
     } else {
         output.result(format!("KMIP on {}, enrolment and health on {}", listening.kmip, listening.admin))

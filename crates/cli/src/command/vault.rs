@@ -64,8 +64,14 @@ pub(crate) fn unseal(args: &UnsealArgs, output: Output) -> Result<(), Error> {
         output.note("The vault is unsealed already.");
         return Ok(());
     }
-    let passphrase = SecretText::new(passphrase(&args.passphrase, false)?);
-    let status = status_of(client.call(&Request::Unseal { passphrase }).map_err(Error::Control)?)?;
+    let request = match &args.file_slot {
+        Some(path) => Request::UnsealFile { path: absolute(path)? },
+        None => {
+            let passphrase = SecretText::new(passphrase(&args.passphrase, false)?);
+            Request::Unseal { passphrase }
+        }
+    };
+    let status = status_of(client.call(&request).map_err(Error::Control)?)?;
     output.note(format!("Unsealed; it serves KMIP on {}.", status.kmip));
     Ok(())
 }

@@ -1,5 +1,7 @@
 //! What is asked and answered.
 
+use std::path::PathBuf;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -18,6 +20,11 @@ pub enum Request {
     Unseal {
         /// The passphrase.
         passphrase: SecretText,
+    },
+    /// Open it with a file slot.
+    UnsealFile {
+        /// Where the slot's key file is now, for the server; absolute.
+        path: PathBuf,
     },
     /// Add an endpoint and issue its token.
     EndpointAdd {
@@ -50,7 +57,7 @@ pub enum Request {
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Response {
-    /// To `status`, `unseal` and `stop`.
+    /// To `status`, `unseal`, `unseal-file` and `stop`.
     Status(Status),
     /// To `endpoint-add`.
     Token(IssuedToken),

@@ -35,12 +35,9 @@ async fn carry_out(stream: &UnixStream, line: &[u8], shared: &Arc<Shared>) -> Re
         Request::Status => Ok(Response::Status(shared.status())),
         Request::Unseal { passphrase } => {
             let secret = SlotSecret::passphrase(Zeroizing::new(passphrase.as_bytes().to_vec()));
-            shared.unseal(secret).await.map_err(|fault| match fault {
-                ServeError::Vault(error) => Refusal::from(error),
-                fault => Refusal::new(RefusalKind::Failed, fault.to_string()),
-            })?;
-            Ok(Response::Status(shared.status()))
+            unseal(shared, secret).await
         }
+        Request::UnsealFile { path } => unseal(shared, SlotSecret::File(path)).await,
         Request::Stop => {
             if let Some(vault) = shared.unsealed() {
                 journal(&vault, &actor, "vault stop")?;
@@ -86,6 +83,14 @@ async fn carry_out(stream: &UnixStream, line: &[u8], shared: &Arc<Shared>) -> Re
             Ok(Response::Audit(verified.into()))
         }
     }
+}
+
+async fn unseal(shared: &Shared, secret: SlotSecret) -> Result<Response, Refusal> {
+    shared.unseal(secret).await.map_err(|fault| match fault {
+        ServeError::Vault(error) => Refusal::from(error),
+        fault => Refusal::new(RefusalKind::Failed, fault.to_string()),
+    })?;
+    Ok(Response::Status(shared.status()))
 }
 
 /// The peer must be the server's own user, or root.

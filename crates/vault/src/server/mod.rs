@@ -62,6 +62,8 @@ pub struct Listening {
     pub state: SealState,
     /// Why not, when it was tried.
     pub sealed_because: Option<String>,
+    /// Whether a passphrase can unseal it; a key file can otherwise.
+    pub takes_passphrase: bool,
 }
 
 /// Serves the vault in `dir` until SIGTERM or SIGINT, calling `ready` when the ports are open.

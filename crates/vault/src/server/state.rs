@@ -31,6 +31,7 @@ pub(super) struct Shared {
     addresses: Addresses,
     status: RwLock<Status>,
     sealed_because: Option<String>,
+    takes_passphrase: bool,
     kmip: std::net::SocketAddr,
     admin: std::net::SocketAddr,
     kmip_port: std::sync::Mutex<KmipPort>,
@@ -92,10 +93,7 @@ impl Server {
         let sealed_because = match &secret {
             Some(_) => None,
             None => sealed.missing_slot_files().next().map(|path| {
-                format!(
-                    "its key file {} is not there; put it back, or start with --file-slot and where it is now",
-                    path.display()
-                )
+                format!("its key file {} is not there; put it back, or say where it is now", path.display())
             }),
         };
         let names = sealed.server().names().map_err(|error| ServeError::Vault(error.into()))?;
@@ -111,6 +109,7 @@ impl Server {
             addresses,
             status: RwLock::new(status),
             sealed_because,
+            takes_passphrase: sealed.takes_passphrase(),
             kmip: kmip_address,
             admin: admin_address,
             kmip_port: std::sync::Mutex::new(KmipPort::Bound(kmip)),
@@ -138,6 +137,7 @@ impl Server {
             admin: self.shared.admin,
             state: self.shared.status().state,
             sealed_because: self.shared.sealed_because.clone(),
+            takes_passphrase: self.shared.takes_passphrase,
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -94,6 +95,13 @@ fn refusal(answer: Result<Response, ControlError>) -> RefusalKind {
     }
 }
 
+fn state(rig: &Rig) -> SealState {
+    match rig.ask(&Request::Status).unwrap() {
+        Response::Status(status) => status.state,
+        other => panic!("{other:?}"),
+    }
+}
+
 fn issue(rig: &Rig, name: &str) -> Token {
     let add = Request::EndpointAdd { name: name.to_owned(), ttl_s: None, reissue: false };
     match rig.ask(&add).unwrap() {
@@ -139,7 +147,17 @@ fn a_vault_whose_key_file_is_gone_says_which() {
     let running = rig.start();
     assert_eq!(running.listening().state, SealState::Sealed);
     let why = running.listening().sealed_because.clone().unwrap();
-    assert!(why.contains(&key.display().to_string()) && why.contains("--file-slot"), "{why}");
+    assert!(why.contains(&key.display().to_string()), "{why}");
+    assert!(!running.listening().takes_passphrase);
+
+    let other = key.with_extension("other");
+    std::fs::write(&other, [7; 32]).unwrap();
+    std::fs::set_permissions(&other, std::fs::Permissions::from_mode(0o600)).unwrap();
+    let refused = rig.ask(&Request::UnsealFile { path: other });
+    assert!(matches!(refused, Err(ControlError::Refused(_))), "{refused:?}");
+    assert_eq!(state(&rig), SealState::Sealed);
+    rig.ask(&Request::UnsealFile { path: key.with_extension("away") }).unwrap();
+    assert_eq!(state(&rig), SealState::Unsealed);
     running.shutdown().unwrap();
     std::fs::rename(key.with_extension("away"), &key).unwrap();
     assert_eq!(rig.start().listening().state, SealState::Unsealed);
