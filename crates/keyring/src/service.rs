@@ -1,6 +1,5 @@
 //! The keyring service: what a database asks of its keyring, whatever the back end.
 
-use aws_lc_rs::rand;
 use strongroom_secret::KeyMaterial;
 
 use crate::backend::Backend;
@@ -30,13 +29,8 @@ impl Keyring {
         kind.check(bytes)?;
         match kind {
             KeyKind::Aes => self.backend.create(name, bytes),
-            KeyKind::Secret => {
-                let material = match self.backend.random(bytes)? {
-                    Some(drawn) => drawn,
-                    None => KeyMaterial::try_fill(bytes, rand::fill).map_err(|_| Error::Random)?,
-                };
-                self.backend.register(name, kind, &material)
-            }
+            KeyKind::Secret if bytes == 0 => Err(Error::Length { kind, bytes }),
+            KeyKind::Secret => self.backend.create_secret(name, bytes),
         }
     }
 

@@ -55,9 +55,19 @@ impl Session {
     /// with each of them keeps nobody waiting longer than one that is slow once. Inside another `together` the outer one's time
     /// holds.
     ///
-    /// For questions. A change should not be cut short by the calls before it, and whoever has to look what became of one needs
-    /// time of their own.
+    /// A change for which too little of that time is left is not sent: its answer might come when nobody waits any more. What has to
+    /// be done after a change goes [`apart`](Self::apart).
     pub fn together<T>(&self, calls: impl FnOnce(&Self) -> T) -> T {
+        self.until(Some(self.end()), calls)
+    }
+
+    /// Makes calls that have their own time, also inside a [`together`](Self::together): to take back or to finish what must not stay
+    /// as it is.
+    pub fn apart<T>(&self, calls: impl FnOnce(&Self) -> T) -> T {
+        self.until(None, calls)
+    }
+
+    fn until<T>(&self, end: Option<Deadline>, calls: impl FnOnce(&Self) -> T) -> T {
         /// Puts back what held before, even when the calls panic.
         struct Before(Option<Deadline>);
         impl Drop for Before {
@@ -65,11 +75,8 @@ impl Session {
                 TOGETHER.set(self.0);
             }
         }
-        let before = Before(TOGETHER.get());
-        TOGETHER.set(Some(self.end()));
-        let result = calls(self);
-        drop(before);
-        result
+        let _before = Before(TOGETHER.replace(end));
+        calls(self)
     }
 
     /// When a call that begins now ends.
@@ -124,6 +131,14 @@ impl Session {
         operation: Operation,
         payload: impl Fn() -> RequestPayload,
     ) -> Result<Answer, Error> {
+        if TOGETHER.get().is_some_and(|end| end.left() < self.options.least_for_a_change()) {
+            let not_tried = |index: usize| ServerFailure {
+                server: self.servers[index].clone(),
+                step: Step::Name,
+                cause: Cause::NotTried,
+            };
+            return Err(Error::NoServer { failures: self.order().map(not_tried).collect() });
+        }
         self.one(operation, Repeat::Never, payload)
     }
 

@@ -40,7 +40,15 @@ impl Default for Options {
 /// What a server is given at least where a long list shares the time.
 const LEAST_SHARE: Duration = Duration::from_secs(2);
 
+/// Which part of a server's time must be left for a change that is made together with other calls.
+const CHANGE_SHARE: u32 = 4;
+
 impl Options {
+    /// The time that must be left for a change to be begun.
+    pub(super) fn least_for_a_change(&self) -> Duration {
+        self.per_server.min(self.total) / CHANGE_SHARE
+    }
+
     /// The time for the next of `servers_left` servers, of the `left` for all of them.
     pub(super) fn share(&self, left: Duration, servers_left: usize) -> Duration {
         let fair = left / u32::try_from(servers_left.max(1)).unwrap_or(u32::MAX);

@@ -2,6 +2,7 @@
 
 use std::io::Write;
 use std::net::TcpListener;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
@@ -158,6 +159,36 @@ fn calls_made_together_have_the_time_of_one_and_the_next_has_its_own() {
     assert!(began.elapsed() < Duration::from_millis(3_500), "took {:?}", began.elapsed());
     assert_eq!(failures(error).len(), 1);
     assert!(session.get("absent").unwrap().is_none());
+}
+
+#[test]
+fn a_change_is_not_begun_when_the_calls_before_it_have_used_up_the_time() {
+    let world = World::new();
+    let changes = Arc::new(AtomicUsize::new(0));
+    let seen = Arc::clone(&changes);
+    let server = world.kmip(move |item| match item.payload {
+        RequestPayload::Get(_) => {
+            std::thread::sleep(Duration::from_millis(100));
+            not_found()
+        }
+        RequestPayload::Create(_) => {
+            seen.fetch_add(1, Ordering::SeqCst);
+            good(item)
+        }
+        _ => unscripted(),
+    });
+    let session = world.session(&[server.address], hasty());
+    session.together(|session| {
+        while session.get("absent").is_ok() {}
+        let refused = failures(session.create(&Attributes::new()).unwrap_err());
+        assert_eq!(refused, [(Step::Name, Cause::NotTried)]);
+        assert_eq!(changes.load(Ordering::SeqCst), 0);
+        // What must not stay as it is has its own time.
+        session.apart(|session| session.create(&Attributes::new())).unwrap();
+        assert_eq!(changes.load(Ordering::SeqCst), 1);
+    });
+    session.create(&Attributes::new()).unwrap();
+    assert_eq!(changes.load(Ordering::SeqCst), 2);
 }
 
 #[test]

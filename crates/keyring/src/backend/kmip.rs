@@ -137,8 +137,18 @@ impl Kmip {
     ///
     /// Not every server keeps names unique, and an answer may be lost, so the name is looked up before and after. An object that turns
     /// out to have company was made at the same time as another one: it is taken back, before anybody could use it. `material` are
-    /// its bytes, unless the server draws them.
+    /// its bytes, unless the server draws them. All of that has the time of one call: a database holds its keyring's lock meanwhile.
     fn make(
+        &self,
+        name: &KeyName,
+        material: Option<&KeyMaterial>,
+        make: impl Fn(&Attributes) -> Result<String, strongroom_client::Error>,
+        usage: UsageMask,
+    ) -> Result<(), Error> {
+        self.session.together(|_| self.look_and_make(name, material, make, usage))
+    }
+
+    fn look_and_make(
         &self,
         name: &KeyName,
         material: Option<&KeyMaterial>,
@@ -179,7 +189,7 @@ impl Kmip {
                     // Where nobody can be asked any more, the key is made all the same, and a twin would show when it is fetched.
                     _ => return Ok(()),
                 };
-                super::dispose(&self.session, &made)?;
+                self.session.apart(|session| super::dispose(session, &made))?;
                 Err(error)
             }
             Err(error @ strongroom_client::Error::OutcomeUnknown { .. }) => {
@@ -236,8 +246,14 @@ impl Backend for Kmip {
         )
     }
 
-    fn random(&self, bytes: usize) -> Result<Option<KeyMaterial>, Error> {
-        Ok(self.session.random(bytes)?)
+    fn create_secret(&self, name: &KeyName, bytes: usize) -> Result<(), Error> {
+        self.session.together(|session| {
+            let material = match session.random(bytes)? {
+                Some(drawn) => drawn,
+                None => super::drawn_here(bytes)?,
+            };
+            self.register(name, KeyKind::Secret, &material)
+        })
     }
 
     fn register(&self, name: &KeyName, kind: KeyKind, material: &KeyMaterial) -> Result<(), Error> {
@@ -304,12 +320,12 @@ impl Backend for Kmip {
     }
 
     fn remove(&self, name: &KeyName) -> Result<bool, Error> {
-        match self.identifier(name)? {
+        self.session.together(|session| match self.identifier(name)? {
             Some(identifier) => {
-                Ok(super::dispose_with_name(&self.session, &identifier, &name.in_back_end())? == Effect::Done)
+                Ok(super::dispose_with_name(session, &identifier, &name.in_back_end())? == Effect::Done)
             }
             None => Ok(false),
-        }
+        })
     }
 
     fn list(&self) -> Result<Vec<Description>, Error> {

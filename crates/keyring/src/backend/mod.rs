@@ -4,6 +4,7 @@ pub mod json_file;
 mod kmip;
 mod memory;
 
+use aws_lc_rs::rand;
 use strongroom_client::{Effect, Session};
 use strongroom_kmip::attribute::{Attribute, AttributeKind, Attributes, Name};
 use strongroom_kmip::types::{ResultReason, RevocationReasonCode};
@@ -28,13 +29,12 @@ pub trait Backend: Send + Sync {
     /// [`Error::Exists`] when there is an object of this name, which is then unchanged.
     fn create(&self, name: &KeyName, bytes: usize) -> Result<(), Error>;
 
-    /// Random bytes from the back end's generator; `None` where it has none.
+    /// Makes a secret of `bytes` bytes, at least one: drawn by the back end where it has a generator for them, else here.
     ///
     /// # Errors
-    /// [`Error::BackEnd`].
-    fn random(&self, bytes: usize) -> Result<Option<KeyMaterial>, Error> {
-        let _ = bytes;
-        Ok(None)
+    /// [`Error::Exists`] when there is an object of this name, which is then unchanged.
+    fn create_secret(&self, name: &KeyName, bytes: usize) -> Result<(), Error> {
+        self.register(name, KeyKind::Secret, &drawn_here(bytes)?)
     }
 
     /// Keeps a key that was made elsewhere.
@@ -77,6 +77,11 @@ pub trait Backend: Send + Sync {
     }
 }
 
+/// Random bytes of the system's generator.
+fn drawn_here(bytes: usize) -> Result<KeyMaterial, Error> {
+    KeyMaterial::try_fill(bytes, rand::fill).map_err(|_| Error::Random)
+}
+
 /// Makes an active object: with its Activation Date in the same request or, at servers that do not take one there, by Activate.
 pub(crate) fn activated(
     session: &Session,
@@ -113,19 +118,22 @@ pub(crate) fn dispose(session: &Session, identifier: &str) -> Result<Effect, str
 }
 
 /// The same, and the object's name is free again afterwards, even at servers that keep those of destroyed objects: it loses its name
-/// before it is destroyed, and gets it back where the server refuses to destroy it.
+/// before it is destroyed, and gets it back where the server refuses to destroy it. Once it has none, it is destroyed however long
+/// the calls before have taken.
 pub(crate) fn dispose_with_name(session: &Session, identifier: &str, name: &str) -> Result<Effect, Error> {
     if deactivate(session, identifier)? == Effect::NoSuchObject {
         return Ok(Effect::NoSuchObject);
     }
     match session.delete_attribute(identifier, AttributeKind::Name) {
-        Ok(Effect::Done) => session.destroy(identifier).map_err(|error| {
-            let named = Attribute::Name(Name::text(name));
-            let is_refused = matches!(error, strongroom_client::Error::Refused { .. });
-            if is_refused && matches!(session.add_attribute(identifier, &named), Ok(Effect::Done)) {
-                return error.into();
-            }
-            Error::LeftNameless { identifier: identifier.to_owned(), source: Box::new(error) }
+        Ok(Effect::Done) => session.apart(|session| {
+            session.destroy(identifier).map_err(|error| {
+                let named = Attribute::Name(Name::text(name));
+                let is_refused = matches!(error, strongroom_client::Error::Refused { .. });
+                if is_refused && matches!(session.add_attribute(identifier, &named), Ok(Effect::Done)) {
+                    return error.into();
+                }
+                Error::LeftNameless { identifier: identifier.to_owned(), source: Box::new(error) }
+            })
         }),
         // A server that takes no name away may still free it with the object.
         Ok(_) | Err(strongroom_client::Error::Refused { .. }) => Ok(session.destroy(identifier)?),

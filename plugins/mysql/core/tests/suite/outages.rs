@@ -62,6 +62,43 @@ fn a_vault_that_hangs_is_waited_for_once() {
     }
 }
 
+/// A vault that is slow with every answer was waited for five times as long as a call may take, and with it everybody who wanted a
+/// key; and one that hung, once for each statement.
+#[test]
+fn what_a_statement_asks_of_a_vault_that_hangs_ends_with_the_first_question() {
+    let vault = Vault::start();
+    let scratch = tempfile::tempdir().unwrap();
+    let server = Server::start(&vault, "db1", Habits::default());
+    server.write_endpoint_directory(scratch.path());
+    let service = loaded(scratch.path());
+    generate(&service, own(&master(1))).unwrap();
+    service.store(own("secret"), Some(b"SECRET"), Some(b"x")).unwrap();
+    let attempts: [&dyn Fn() -> bool; 5] = [
+        &|| generate(&service, own(&master(2))).is_ok(),
+        &|| service.generate(own("s"), Some(b"SECRET"), 5).is_ok(),
+        &|| service.store(own("s"), Some(b"SECRET"), Some(b"x")).is_ok(),
+        &|| service.remove(own("secret")).is_ok(),
+        &|| service.fetch(own(&master(1))).is_ok(),
+    ];
+    for attempt in attempts {
+        // The vault is asked again only after a load: this is what is forced, and all that is.
+        server.trouble(None);
+        service.load(Ok(directory(scratch.path()))).unwrap();
+        server.trouble(Some(Trouble::always(Fault::Hang)));
+        assert!(!attempt());
+        let asked = server.requests();
+        assert!((1..=2).contains(&asked), "a call, and one look at what became of it: {asked}");
+        for another in attempts {
+            assert!(!another());
+        }
+        assert_eq!(server.requests(), asked, "nobody asks again at once");
+    }
+    server.trouble(None);
+    service.load(Ok(directory(scratch.path()))).unwrap();
+    assert_eq!(bytes(&service, own("secret")).as_deref(), Some(&b"x"[..]));
+    assert!(bytes(&service, own(&master(2))).is_none(), "what was not made is absent, and known to be");
+}
+
 #[test]
 fn a_slow_vault_is_waited_for_and_keys_in_memory_are_not() {
     let vault = Vault::start();
