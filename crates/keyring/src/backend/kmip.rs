@@ -343,12 +343,8 @@ impl Backend for Kmip {
             let mut identifiers = self.every_identifier()?;
             identifiers.truncate(limit);
             let attributes = session.get_attributes_many(&identifiers, &TELLING)?;
-            let named = identifiers.into_iter().zip(attributes).filter_map(|(identifier, attributes)| {
-                let attributes = attributes
-                    .filter(|found| is_live(found) && self.is_in_group(found) && may_be_kept(found))?;
-                self.name_in(&attributes).map(|name| (name, identifier))
-            });
-            Ok(named.collect())
+            let keys = self.keys_among(identifiers, attributes)?;
+            Ok(keys.into_iter().map(|(name, identifier, _)| (name, identifier)).collect())
         })
     }
 }
@@ -363,22 +359,48 @@ impl Kmip {
         Ok(self.session.locate(&filter)?)
     }
 
+    /// Those of the objects that are keys of this keyring, each with its name.
+    ///
+    /// A server that tells no groups at all has listed everybody's: none of them is taken for ours.
+    fn keys_among(
+        &self,
+        identifiers: Vec<String>,
+        attributes: Vec<Option<Attributes>>,
+    ) -> Result<Vec<(KeyName, String, Attributes)>, Error> {
+        let mut keys = Vec::with_capacity(identifiers.len());
+        let (mut tells_groups, mut without_group) = (false, None);
+        for (identifier, attributes) in identifiers.into_iter().zip(attributes) {
+            let Some(attributes) = attributes else { continue };
+            let is_told = groups(&attributes).next().is_some();
+            tells_groups |= is_told;
+            if !(is_live(&attributes) && may_be_kept(&attributes) && self.is_in_group(&attributes)) {
+                continue;
+            }
+            let Some(name) = self.name_in(&attributes) else { continue };
+            if self.group.is_some() && !is_told {
+                without_group.get_or_insert((name, identifier));
+            } else {
+                keys.push((name, identifier, attributes));
+            }
+        }
+        match without_group {
+            Some((name, identifier)) if !tells_groups => {
+                Err(Error::GroupNotTold { name: name.in_back_end(), identifier })
+            }
+            _ => Ok(keys),
+        }
+    }
+
     fn list_all(&self) -> Result<Vec<Description>, Error> {
         let identifiers = self.every_identifier()?;
         let attributes = self.session.get_attributes_many(&identifiers, &DESCRIBING)?;
         let mut keys = Vec::with_capacity(identifiers.len());
-        for (identifier, attributes) in identifiers.into_iter().zip(attributes) {
-            let Some(attributes) = attributes.filter(|found| is_live(found) && self.is_in_group(found))
-            else {
-                continue;
-            };
-            let Some(name) = self.name_in(&attributes) else { continue };
+        for (name, identifier, attributes) in self.keys_among(identifiers, attributes)? {
             let described = match kind_and_length(&attributes) {
                 Some(described) => Some(described),
-                None if may_be_kept(&attributes) => {
+                None => {
                     self.session.get(&identifier)?.and_then(key).map(|key| (key.kind, key.material.len()))
                 }
-                None => None,
             };
             if let Some((kind, bytes)) = described {
                 keys.push(Description { name, kind, bytes, identifier });

@@ -135,6 +135,10 @@ fn a_server_that_knows_no_groups_keeps_nobody_apart_and_is_told_so() {
     plain.generate(&name, KeyKind::Aes, 32).unwrap();
     assert!(is_unknown(grouped.fetch(&name).unwrap_err()));
     assert!(is_unknown(grouped.remove(&name).unwrap_err()));
+    // Nor is anybody's key listed as one of the group.
+    assert!(is_unknown(grouped.list().unwrap_err()));
+    assert!(is_unknown(grouped.names(usize::MAX).unwrap_err()));
+    assert_eq!(plain.list().unwrap().len(), 1);
     assert!(plain.fetch(&name).unwrap().is_some());
 }
 

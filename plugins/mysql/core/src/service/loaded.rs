@@ -126,7 +126,10 @@ impl Loaded {
                 }
                 Ok(())
             }
-            Err(Error::BackEnd(error @ strongroom_client::Error::Refused { .. })) => {
+            Err(
+                error @ (Error::BackEnd(strongroom_client::Error::Refused { .. })
+                | Error::GroupNotTold { .. }),
+            ) => {
                 self.log.warning(&format!("the keys cannot be listed: {error}"));
                 Ok(())
             }
@@ -253,6 +256,7 @@ impl Loaded {
                 Error::BackEnd(strongroom_client::Error::Refused { .. })
                 | Error::Exists { .. }
                 | Error::Ambiguous { .. }
+                | Error::GroupNotTold { .. }
                 | Error::NotReadable { .. },
             ) => {
                 let first = !self.answered.swap(true, Ordering::Relaxed);
