@@ -98,10 +98,13 @@ impl fmt::Display for Error {
             Self::Length { kind: KeyKind::Aes, bytes } => {
                 write!(f, "an AES key cannot have {bytes} bytes; 16, 24 and 32 are possible")
             }
+            Self::Length { kind: KeyKind::Secret, bytes: 0 } => {
+                f.write_str("a secret of no bytes can be stored, and not generated")
+            }
             Self::Length { kind: KeyKind::Secret, bytes } => {
                 write!(
                     f,
-                    "a secret cannot have {bytes} bytes; 1 to {} are possible",
+                    "a secret cannot have {bytes} bytes; up to {} are possible",
                     crate::key::MAX_SECRET_BYTES
                 )
             }

@@ -16,7 +16,7 @@ pub const MAX_SECRET_BYTES: usize = 16_384;
 pub enum KeyKind {
     /// An AES key of 16, 24 or 32 bytes.
     Aes,
-    /// Any bytes, 1 to [`MAX_SECRET_BYTES`] of them.
+    /// Any bytes, up to [`MAX_SECRET_BYTES`] of them. MySQL's users store secrets of no bytes too.
     Secret,
 }
 
@@ -50,7 +50,7 @@ impl KeyKind {
     pub fn check(self, bytes: usize) -> Result<(), Error> {
         let possible = match self {
             Self::Aes => matches!(bytes, 16 | 24 | 32),
-            Self::Secret => (1..=MAX_SECRET_BYTES).contains(&bytes),
+            Self::Secret => bytes <= MAX_SECRET_BYTES,
         };
         if possible { Ok(()) } else { Err(Error::Length { kind: self, bytes }) }
     }

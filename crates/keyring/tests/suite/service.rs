@@ -40,7 +40,7 @@ pub(super) fn roundtrip(keyring: &Keyring) {
         keyring.store(&stored, KeyKind::Aes, &material).unwrap();
         assert_eq!(keyring.fetch(&stored).unwrap(), Some(Key { kind: KeyKind::Aes, material }));
     }
-    for length in [1, 17, 1000, 16_384] {
+    for length in [0, 1, 17, 1000, 16_384] {
         let secret = name(&format!("secret-{length}"));
         let material = KeyMaterial::new(&vec![7; length]);
         keyring.store(&secret, KeyKind::Secret, &material).unwrap();
@@ -99,11 +99,13 @@ fn lengths_are_those_of_the_kind(keyring: &Keyring) {
         let wrong = keyring.generate(&name("key"), KeyKind::Aes, length).unwrap_err();
         assert!(matches!(wrong, Error::Length { kind: KeyKind::Aes, bytes } if bytes == length), "{wrong}");
     }
-    for length in [0, 16_385] {
-        let wrong =
-            keyring.store(&name("key"), KeyKind::Secret, &KeyMaterial::new(&vec![1; length])).unwrap_err();
-        assert!(matches!(wrong, Error::Length { kind: KeyKind::Secret, .. }), "{wrong}");
+    let too_long = keyring.store(&name("key"), KeyKind::Secret, &KeyMaterial::new(&[1; 16_385]));
+    for wrong in [too_long, keyring.generate(&name("key"), KeyKind::Secret, 16_385)] {
+        assert!(matches!(wrong, Err(Error::Length { kind: KeyKind::Secret, bytes: 16_385 })), "{wrong:?}");
     }
+    // One of no bytes may be stored; there is nothing to generate.
+    let nothing = keyring.generate(&name("key"), KeyKind::Secret, 0);
+    assert!(matches!(nothing, Err(Error::Length { kind: KeyKind::Secret, bytes: 0 })), "{nothing:?}");
     assert!(matches!("RSA".parse::<KeyKind>(), Err(Error::TypeNotKept(kind)) if kind == "RSA"));
     assert!(matches!("DSA".parse::<KeyKind>(), Err(Error::TypeNotKept(_))));
     assert_eq!(keyring.list().unwrap(), []);
@@ -128,7 +130,8 @@ fn removed_names_are_free_again(keyring: &Keyring) {
 fn lists_are_complete(keyring: &Keyring) {
     let count = 70;
     for i in 0..count {
-        keyring.store(&name(&format!("k{i:03}")), KeyKind::Secret, &KeyMaterial::new(&[1; 5])).unwrap();
+        let bytes: &[u8] = if i == 0 { &[] } else { &[1; 5] };
+        keyring.store(&name(&format!("k{i:03}")), KeyKind::Secret, &KeyMaterial::new(bytes)).unwrap();
     }
     let owned = KeyName::new("k000", Some("root")).unwrap();
     keyring.generate(&owned, KeyKind::Aes, 16).unwrap();
@@ -139,7 +142,9 @@ fn lists_are_complete(keyring: &Keyring) {
     let identified = |key: &strongroom_keyring::Description| (key.name.clone(), key.identifier.clone());
     assert_eq!(keyring.names(usize::MAX).unwrap(), list.iter().map(identified).collect::<Vec<_>>());
     assert_eq!(keyring.names(7).unwrap().len(), 7);
-    assert!(list[..count].iter().all(|key| (key.kind, key.bytes) == (KeyKind::Secret, 5)));
+    for (i, key) in list[..count].iter().enumerate() {
+        assert_eq!((key.kind, key.bytes), (KeyKind::Secret, if i == 0 { 0 } else { 5 }));
+    }
     assert_eq!((list[count].kind, list[count].bytes), (KeyKind::Aes, 16));
 }
 

@@ -5,6 +5,7 @@ use strongroom_kmip::attribute::{Attribute, AttributeInstance};
 use strongroom_kmip::object::{KeyBlock, KeyBytes, KeyValue};
 use strongroom_kmip::operation::register::{Request, Response};
 use strongroom_kmip::types::{KeyFormatType, Operation};
+use strongroom_secret::KeyMaterial;
 
 use super::{Context, Done, Fault, attribute_rules, digest, key_length};
 use crate::objects::ManagedObject;
@@ -34,6 +35,9 @@ pub(super) async fn register(context: &Context<'_>, request: Request) -> Result<
                 block,
                 &[KeyFormatType::Raw, KeyFormatType::Opaque, KeyFormatType::TransparentSymmetricKey],
             )?;
+            if block.material().is_none_or(KeyMaterial::is_empty) {
+                return Err(Fault::ObjectInconsistent("the Key Material is empty"));
+            }
             reconcile_key(block, &mut object)?;
         }
         KmipObject::SecretData { key_block, .. } => {
@@ -76,15 +80,15 @@ fn check_block(block: &KeyBlock, formats: &[KeyFormatType]) -> Result<(), Fault>
             "the Key Material does not have the Key Format Type given with it",
         ));
     }
-    match block.material() {
-        Some(material) if !material.is_empty() => Ok(()),
-        _ => Err(Fault::ObjectInconsistent("the Key Material is empty")),
+    if block.material().is_none() {
+        return Err(Fault::ObjectInconsistent("there is no Key Material"));
     }
+    Ok(())
 }
 
 /// Algorithm and length are said in the key, in the attributes, or both; then they must agree. Both get both.
 fn reconcile_key(block: &mut KeyBlock, object: &mut ManagedObject) -> Result<(), Fault> {
-    let material = block.material().map_or(0, strongroom_secret::KeyMaterial::len);
+    let material = block.material().map_or(0, KeyMaterial::len);
     let algorithm = agree(block.algorithm, object.attributes.cryptographic_algorithm())?
         .ok_or(Fault::AttributeMissing("Cryptographic Algorithm"))?;
     let bits = match agree(block.length, object.attributes.cryptographic_length())? {
@@ -104,7 +108,7 @@ fn reconcile_secret(block: &KeyBlock, object: &mut ManagedObject) -> Result<(), 
     if let Some(algorithm) = agree(block.algorithm, object.attributes.cryptographic_algorithm())? {
         complete(object, Attribute::CryptographicAlgorithm(algorithm))?;
     }
-    let material = block.material().map_or(0, strongroom_secret::KeyMaterial::len);
+    let material = block.material().map_or(0, KeyMaterial::len);
     if let Some(bits) = agree(block.length, object.attributes.cryptographic_length())? {
         if (bits as usize).div_ceil(8) != material {
             return Err(Fault::ObjectInconsistent(

@@ -181,7 +181,7 @@ async fn register_refuses_objects_that_contradict_themselves() {
     wrapped.wrapping = Some(RawStructure::default());
     for (object, reason) in [
         (KmipObject::SymmetricKey(wrapped), ResultReason::FeatureNotSupported),
-        (secret(KeyFormatType::Raw, &[]), ResultReason::InvalidField),
+        (raw_key(&[]), ResultReason::InvalidField),
         (secret(KeyFormatType::PKCS_8, &[1]), ResultReason::KeyFormatTypeNotSupported),
         (raw_key(&[1; 31]), ResultReason::InvalidField),
     ] {
@@ -195,6 +195,19 @@ async fn register_refuses_objects_that_contradict_themselves() {
         protection_storage_masks: None,
     };
     assert_eq!(client.ask(mismatch).await.unwrap_err().reason, ResultReason::InvalidField);
+}
+
+/// MySQL's users store secrets of no bytes, and read them.
+#[tokio::test]
+async fn a_secret_may_be_empty() {
+    let bench = Bench::new();
+    let mut client = bench.endpoint("db1").await;
+    for format in [KeyFormatType::Raw, KeyFormatType::Opaque] {
+        let id = register(&mut client, secret(format, &[]), []).await.unwrap();
+        let object = get(&mut client, &id, None).await.unwrap();
+        assert_eq!(material(&object), [0; 0]);
+        assert_eq!(client.attributes(&id, &[]).await.object_type(), Some(ObjectType::SecretData));
+    }
 }
 
 #[tokio::test]

@@ -70,9 +70,14 @@ fn kinds_and_lengths_are_those_that_a_kmip_keyring_has() {
     }
     for length in [0, 16_385] {
         assert!(service.generate(own("no"), Some(b"SECRET"), length).is_err(), "{length}");
-        assert!(service.store(own("no"), Some(b"SECRET"), Some(&vec![1; length])).is_err(), "{length}");
     }
+    assert!(service.store(own("no"), Some(b"SECRET"), Some(&[1; 16_385])).is_err());
+    assert!(service.store(own("no"), Some(b"AES"), Some(&[])).is_err());
     assert_eq!(bytes(&service, own("no")), None);
+    // A user may store a secret of no bytes, and it is there.
+    service.store(of("root@localhost", "empty"), Some(b"SECRET"), Some(&[])).unwrap();
+    assert_eq!(bytes(&service, of("root@localhost", "empty")), Some(vec![]));
+    assert_eq!(bytes(&service, of("root@localhost", "no")), None);
 }
 
 #[test]

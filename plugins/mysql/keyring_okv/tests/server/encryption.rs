@@ -48,6 +48,16 @@ fn everything(options: Options) -> Result<(), Unavailable> {
         assert_eq!(server.value("SELECT keyring_key_remove('k')"), "1");
         assert_eq!(server.value("SELECT keyring_key_fetch('k')"), "");
     }
+    // A secret of no bytes is one, though the functions that read it say NULL.
+    server.sql("CREATE TABLE t.texts (v VARCHAR(10))");
+    server.sql("INSERT INTO t.texts VALUES ('')");
+    assert_eq!(server.value("SELECT keyring_key_store('empty', 'SECRET', v) FROM t.texts"), "1");
+    assert!(keys(&mut server).contains(&"empty root@localhost".to_owned()));
+    assert_eq!(server.value("SELECT keyring_key_store('empty', 'SECRET', 'x')"), "");
+    assert_eq!(server.value("SELECT keyring_key_fetch('empty')"), "");
+    assert_eq!(server.value("SELECT keyring_key_remove('empty')"), "1");
+    assert!(!keys(&mut server).contains(&"empty root@localhost".to_owned()));
+    server.sql("DROP TABLE t.texts");
     let long = "x".repeat(16384);
     assert_eq!(server.value(&format!("SELECT keyring_key_store('long', 'SECRET', '{long}')")), "1");
     assert_eq!(server.value("SELECT keyring_key_length_fetch('long')"), "16384");

@@ -168,6 +168,13 @@ static void reading_and_writing(void) {
   EXPECT(fetch("secret", "root@localhost", again, &length, type) == 1 && length == 5);
   EXPECT(writer->remove("secret", NULL) == 1);
 
+  /* A secret of no bytes is there, and is no absent one. */
+  EXPECT(writer->store("empty", "root@localhost", NULL, 0, "SECRET") == 0);
+  EXPECT(fetch("empty", "root@localhost", again, &length, type) == 1 && length == 0 && !strcmp(type, "SECRET"));
+  EXPECT(writer->store("empty", "root@localhost", bytes, 5, "SECRET") == 1);
+  EXPECT(writer->remove("empty", "root@localhost") == 0);
+  EXPECT(fetch("empty", "root@localhost", again, &length, type) == 0);
+
   EXPECT(generator->generate("no", NULL, "RSA", 256) == 1);
   EXPECT(generator->generate("no", NULL, "AES", 31) == 1);
   EXPECT(generator->generate("no", NULL, "AES", (size_t)-1) == 1);
@@ -176,14 +183,25 @@ static void reading_and_writing(void) {
   EXPECT(generator->generate("", NULL, "AES", 32) == 1);
   EXPECT(generator->generate("\xff\xfe", NULL, "AES", 32) == 1);
   EXPECT(writer->store("no", NULL, NULL, 32, "AES") == 1);
-  EXPECT(writer->store("no", NULL, bytes, 0, "SECRET") == 1);
+  EXPECT(writer->store("no", NULL, bytes, 0, "AES") == 1);
+  EXPECT(generator->generate("no", NULL, "SECRET", 0) == 1);
+  EXPECT(generator->generate("no", NULL, "SECRET", 16385) == 1);
+  EXPECT(generator->generate("no", NULL, "", 16) == 1);
+  EXPECT(writer->store("no", NULL, bytes, 16385, "SECRET") == 1);
+  EXPECT(writer->store("no", NULL, bytes, 5, "") == 1);
+  EXPECT(writer->store("", NULL, bytes, 5, "SECRET") == 1);
+  EXPECT(writer->remove("", NULL) == 1);
   EXPECT(writer->store("no", NULL, bytes, (size_t)-1, "SECRET") == 1);
   EXPECT(writer->store("no", NULL, bytes, 5, NULL) == 1);
   EXPECT(writer->remove(NULL, NULL) == 1 && writer->remove("no", NULL) == 1);
 
   void *handle = NULL;
   EXPECT(reader->init("key", NULL, NULL) == 1);
-  EXPECT(reader->init(NULL, NULL, &handle) == 1 && handle == NULL);
+  /* The server's own component calls these absent, and not wrong. */
+  handle = (void *)1;
+  EXPECT(reader->init(NULL, NULL, &handle) == 0 && handle == NULL);
+  handle = (void *)1;
+  EXPECT(reader->init("", NULL, &handle) == 0 && handle == NULL);
   EXPECT(reader->lengths(NULL, &length, &length) == 1 && reader->deinit(NULL) == 1);
   EXPECT(reader->init("key", NULL, &handle) == 0 && handle);
   EXPECT(reader->lengths(handle, NULL, &length) == 1 && reader->lengths(handle, &length, NULL) == 1);

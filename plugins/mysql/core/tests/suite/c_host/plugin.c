@@ -167,7 +167,13 @@ static void reading_and_writing(void) {
   EXPECT(keyring->generate("no", "RSA", NULL, 256) && was_said("keys of type \"RSA\" are not kept"));
   EXPECT(keyring->generate("no", "AES", NULL, 5) && keyring->generate("no", NULL, NULL, 32));
   EXPECT(keyring->generate(NULL, "AES", NULL, 32) && keyring->generate("", "AES", NULL, 32));
-  EXPECT(keyring->store("no", "SECRET", NULL, NULL, 5) && keyring->store("no", "SECRET", NULL, bytes, 0));
+  EXPECT(keyring->store("no", "SECRET", NULL, NULL, 5) && keyring->store("no", "AES", NULL, bytes, 0));
+  EXPECT(keyring->generate("no", "SECRET", NULL, 0) && keyring->store("no", "", NULL, bytes, 5));
+  /* A secret of no bytes is there, and is no absent one. */
+  EXPECT(!keyring->store("empty", "SECRET", "root@localhost", NULL, 0));
+  EXPECT(fetch("empty", "root@localhost", again, &length, type) == 1 && length == 0 && !strcmp(type, "SECRET"));
+  EXPECT(keyring->store("empty", "SECRET", "root@localhost", bytes, 5) && !keyring->remove("empty", "root@localhost"));
+  EXPECT(fetch("empty", "root@localhost", again, &length, type) == 0);
   EXPECT(keyring->store("no", NULL, NULL, bytes, 5) && keyring->store(NULL, "SECRET", NULL, bytes, 5));
   EXPECT(keyring->remove(NULL, NULL));
   char *kind;
