@@ -5,7 +5,7 @@ use std::fmt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
 use strongroom_client::connect::{Resolution, ServerTrust, TlsConfigError};
@@ -26,6 +26,9 @@ const LIST_SHARES: u32 = 3;
 /// How many names are looked at when a keyring is loaded: enough to see whose keys they are, and few enough for any start.
 const SURVEYED: usize = 320;
 
+/// How many times as long as a try of changed files has taken they are left alone then: most calls should not wait for that.
+const LEFT_ALONE_TIMES: u32 = 3;
+
 /// How often the files of the endpoint are looked at.
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 
@@ -45,10 +48,20 @@ pub struct Loaded {
     identifiers: Mutex<HashMap<KeyName, String>>,
 }
 
-/// The endpoint's files as they were when they were read.
+/// The endpoint's files.
 struct Files {
+    /// What those that are in use were known by.
     prints: Vec<Option<Print>>,
     looked: Instant,
+    /// Those that have taken their place and are of no use so far.
+    passed_over: Option<PassedOver>,
+}
+
+/// Files that were tried, and are not used.
+struct PassedOver {
+    prints: Vec<Option<Print>>,
+    /// When they are tried again as they are; `None` where that would be in vain.
+    again: Option<Instant>,
 }
 
 /// What tells a file from its successor: inode, length, and the time of its last change in seconds and nanoseconds.
@@ -72,6 +85,8 @@ pub enum OpenError {
     Endpoint(EndpointDirError),
     /// Certificate, key and authority do not go together.
     Tls(TlsConfigError),
+    /// No server answers to it, while one has answered to the one before.
+    Away(strongroom_client::Error),
 }
 
 impl Loaded {
@@ -80,7 +95,7 @@ impl Loaded {
     /// # Errors
     /// [`OpenError`].
     pub fn open(configuration: Configuration, log: Log) -> Result<Self, OpenError> {
-        let files = Files { prints: prints(&configuration), looked: Instant::now() };
+        let files = Files { prints: prints(&configuration), looked: Instant::now(), passed_over: None };
         let endpoint = endpoint(&configuration).map_err(OpenError::Endpoint)?;
         for warning in &endpoint.warnings {
             log.warning(&warning.to_string());
@@ -211,30 +226,72 @@ impl Loaded {
         }
     }
 
-    /// Reads the endpoint again if one of its files has changed. What cannot be used is said once, and the old stays.
+    /// Reads the endpoint again if one of its files has changed. What cannot be used is said once, and the old stays: while a server has
+    /// answered to the old, it also stays until one answers to the new.
     ///
-    /// The group is held fast meanwhile, lest what another thread has opened for a group gives way to what was opened without one.
+    /// Only one thread does that; the others go on with what is in use.
     fn renew(&self) {
-        let mut files = lock(&self.files);
-        if files.looked.elapsed() < LOOK_INTERVAL {
+        let mut files = match self.files.try_lock() {
+            Ok(files) => files,
+            Err(TryLockError::Poisoned(files)) => files.into_inner(),
+            Err(TryLockError::WouldBlock) => return,
+        };
+        let began = Instant::now();
+        if began.duration_since(files.looked) < LOOK_INTERVAL {
             return;
         }
-        files.looked = Instant::now();
+        files.looked = began;
         let prints = prints(&self.configuration);
         if prints == files.prints {
+            files.passed_over = None;
             return;
         }
-        files.prints = prints;
-        let group = lock(&self.group);
-        match self.reopen(group.clone()) {
-            Ok(keyring) => {
-                self.keyring.replace(keyring);
+        let before = files.passed_over.take().filter(|passed_over| passed_over.prints == prints);
+        if before.as_ref().is_some_and(|before| before.again.is_none_or(|again| began < again)) {
+            files.passed_over = before;
+            return;
+        }
+        match self.try_endpoint().and_then(|()| self.adopt_endpoint()) {
+            Ok(()) => {
+                files.prints = prints;
                 self.log.note("the endpoint's files have changed, and are used as they are now");
             }
-            Err(error) => self.log.warning(&format!(
-                "the endpoint's files are not as they were, and cannot be used; what was in use stays: {error}"
-            )),
+            Err(error) => {
+                if before.is_none() {
+                    self.log.warning(&format!(
+                        "the endpoint's files are not as they were, and cannot be used; what was in use stays: {error}"
+                    ));
+                }
+                let again = matches!(error, OpenError::Away(_)).then(|| {
+                    let ended = Instant::now();
+                    ended + (ended.duration_since(began) * LEFT_ALONE_TIMES).max(LOOK_INTERVAL)
+                });
+                files.passed_over = Some(PassedOver { prints, again });
+            }
         }
+    }
+
+    /// Whether a server answers to the endpoint as its files are now. Nobody is asked where none has answered to those in use.
+    fn try_endpoint(&self) -> Result<(), OpenError> {
+        let endpoint = endpoint(&self.configuration).map_err(OpenError::Endpoint)?;
+        if !self.has_answered() {
+            return Ok(());
+        }
+        // Whoever waits for this waits for a question to the old servers too.
+        let options = Options { total: self.configuration.timeout, ..options(&self.configuration) };
+        match Session::connect(&endpoint, options) {
+            Ok(_) => Ok(()),
+            Err(strongroom_client::Error::TlsConfig(error)) => Err(OpenError::Tls(error)),
+            Err(error) => Err(OpenError::Away(error)),
+        }
+    }
+
+    /// Uses the endpoint as its files are now. The group is held fast meanwhile, lest what another thread has opened for a group gives
+    /// way to what was opened without one.
+    fn adopt_endpoint(&self) -> Result<(), OpenError> {
+        let group = lock(&self.group);
+        self.keyring.replace(self.reopen(group.clone())?);
+        Ok(())
     }
 
     fn reopen(&self, group: Option<String>) -> Result<Keyring, OpenError> {
@@ -316,6 +373,7 @@ impl fmt::Display for OpenError {
         match self {
             Self::Endpoint(error) => error.fmt(f),
             Self::Tls(error) => error.fmt(f),
+            Self::Away(error) => error.fmt(f),
         }
     }
 }
@@ -342,7 +400,11 @@ fn keyring(
     configuration: &Configuration,
     group: Option<String>,
 ) -> Result<Keyring, TlsConfigError> {
-    let options = Options {
+    Ok(Kmip::new(Session::new(endpoint, options(configuration))?, group).into())
+}
+
+fn options(configuration: &Configuration) -> Options {
+    Options {
         per_server: configuration.timeout,
         total: configuration.timeout.saturating_mul(LIST_SHARES),
         // A thread that the resolver leaves behind has no place inside a database, least of all in one that is about to fork.
@@ -352,8 +414,7 @@ fn keyring(
             VerifyName::No(_) => ServerTrust::AuthorityAlone,
         },
         ..Options::default()
-    };
-    Ok(Kmip::new(Session::new(endpoint, options)?, group).into())
+    }
 }
 
 fn prints(configuration: &Configuration) -> Vec<Option<Print>> {

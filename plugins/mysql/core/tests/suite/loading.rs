@@ -125,6 +125,59 @@ fn servers_that_are_named_later_are_used_and_shown() {
     generate(&service, own(&master(1))).unwrap();
 }
 
+/// A list of servers with a mistake in it took a keyring out of a running server until somebody looked.
+#[test]
+fn servers_that_do_not_answer_are_not_taken_from_the_disk_until_they_do() {
+    let mut vault = Vault::start();
+    let scratch = tempfile::tempdir().unwrap();
+    let dir = copy(&vault.enrol("db1"), &scratch.path().join("conf"));
+    let before = vault.kmip().to_string();
+    let service = loaded(&dir);
+    generate(&service, own(&master(1))).unwrap();
+    let kept = bytes(&service, own(&master(1)));
+
+    let mut other = vault.standby();
+    other.kill9();
+    std::fs::write(dir.join("okvclient.ora"), format!("SERVER={}\n", other.kmip())).unwrap();
+    let patience = Instant::now();
+    while patience.elapsed() < Duration::from_millis(2500) {
+        assert!(service.fetch(own("absent")).unwrap().is_none(), "the vault that answers goes on");
+    }
+    generate(&service, own(&master(2))).unwrap();
+    assert_eq!(row(&service, "Servers"), before);
+
+    // As soon as somebody answers there, that is who is asked.
+    other.restart();
+    let patience = Instant::now();
+    while row(&service, "Servers") != other.kmip().to_string() {
+        assert!(service.fetch(own("absent")).unwrap().is_none());
+        assert!(patience.elapsed() < Duration::from_secs(60), "{}", row(&service, "Servers"));
+    }
+    vault.kill9();
+    assert!(service.fetch(own(&master(2))).unwrap().is_none(), "the other vault is a copy from before");
+    generate(&service, own(&master(2))).unwrap();
+    assert_eq!(bytes(&service, own(&master(1))), kept);
+}
+
+/// A key server that has no groups answers, and keeps nobody apart: what is in the group cannot be known, and it is no outage.
+#[test]
+fn a_server_that_tells_no_groups_is_there_and_its_keys_are_nobodys() {
+    let vault = Vault::start();
+    let scratch = tempfile::tempdir().unwrap();
+    let habits = Habits { object_groups: false, ..Habits::default() };
+    let server = Server::start(&vault, "db1", habits);
+    server.write_endpoint_directory(scratch.path());
+    super::put(scratch.path(), "key", KeyKind::Secret, b"another server's");
+    let service = service();
+    let grouped = Configuration { group: Group::Named("ours".into()), ..directory(scratch.path()) };
+    service.load(Ok(grouped)).unwrap();
+    assert!(service.is_usable());
+    assert!(service.names().is_err());
+    assert!(service.fetch(own("key")).is_err());
+    assert!(service.remove(own("key")).is_err());
+    assert!(generate(&service, own(&master(1))).is_err());
+}
+
 /// Percona's dialect names single files, and its objects have no owner.
 #[test]
 fn single_files_are_an_endpoint() {
