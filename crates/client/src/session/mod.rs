@@ -102,6 +102,12 @@ impl Session {
         self.servers.get(self.last_good.load(Ordering::Relaxed))
     }
 
+    /// How it goes about it.
+    #[must_use]
+    pub fn options(&self) -> &Options {
+        &self.options
+    }
+
     /// How each server has been doing, in the order of the list.
     #[must_use]
     pub fn health(&self) -> Vec<ServerHealth> {

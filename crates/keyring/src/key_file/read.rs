@@ -17,7 +17,7 @@ use zeroize::Zeroizing;
 use super::{FILE_BYTES_MAX, KeyFileError};
 
 /// How long the other side of a socket, or of a pipe that is read again, is given.
-const PATIENCE: Duration = Duration::from_secs(20);
+pub(super) const PATIENCE: Duration = Duration::from_secs(20);
 /// How often a pipe is looked at meanwhile.
 const LOOK: Duration = Duration::from_millis(20);
 

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use strongroom_secret::KeyMaterial;
 use zeroize::Zeroizing;
 
-use super::read::{Turn, read};
+use super::read::{PATIENCE, Turn, read};
 use super::text::{self, Lines};
 use super::{Derivation, FileKey, KeyFileError, Location, sealed};
 use crate::versions::{KeyId, KeyVersion, LoadError, Refused, VersionedKey, VersionedKeys};
@@ -141,6 +142,10 @@ impl VersionedKeys for KeyFile {
 
     fn version(&self, id: KeyId, version: KeyVersion) -> Result<Option<VersionedKey>, LoadError> {
         Ok(self.keys_where(|key| key.id == id && key.version == version)?.pop())
+    }
+
+    fn patience(&self) -> Duration {
+        PATIENCE
     }
 
     /// The line that says other than before; the end of the file where a line is missing.

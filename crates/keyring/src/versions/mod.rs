@@ -77,6 +77,11 @@ pub trait VersionedKeys: Send + Sync {
     /// [`LoadError`].
     fn version(&self, id: KeyId, version: KeyVersion) -> Result<Option<VersionedKey>, LoadError>;
 
+    /// The longest that an answer takes, and so the longest that somebody waits for an answer that somebody else has asked for.
+    fn patience(&self) -> Duration {
+        Duration::from_secs(60)
+    }
+
     /// How the servers of the back end have been doing, for back ends that have servers.
     fn servers(&self) -> Vec<KeyServer> {
         Vec::new()
@@ -172,6 +177,10 @@ impl<T: VersionedKeys + ?Sized> VersionedKeys for Arc<T> {
 
     fn on_loss(&self) -> OnLoss {
         T::on_loss(self)
+    }
+
+    fn patience(&self) -> Duration {
+        T::patience(self)
     }
 
     fn servers(&self) -> Vec<KeyServer> {

@@ -14,7 +14,7 @@ use strongroom_plugin_abi::boundary::guard;
 use strongroom_plugin_abi::pointers;
 
 use crate::crypt::{self, Algorithm};
-use crate::keys::service::{Reloaded, StartError, not_refreshed};
+use crate::keys::service::StartError;
 use crate::keys::{KeyCache, KeyService, Refresher};
 use crate::layout::{
     ENCRYPTION_INTERFACE_VERSION, Encryption, KEY_BUFFER_TOO_SMALL, KEY_VERSION_INVALID, ServerOwned,
@@ -116,11 +116,11 @@ pub fn reload_for_statement() -> bool {
 /// Why the keys could not be loaded, in words.
 pub fn reload() -> Result<(), String> {
     let service = service().ok_or("no keys are being served")?;
-    let Reloaded { later, flaws } = service.reload().map_err(|error| not_refreshed(&error))?;
-    for flaw in &flaws {
+    let reloaded = service.reload().map_err(|error| error.to_string())?;
+    for flaw in &reloaded.flaws {
         report_warning(flaw);
     }
-    if !later.is_empty() {
+    if !reloaded.later.is_empty() {
         report_note(WAKE_INNODB);
     }
     Ok(())

@@ -49,7 +49,9 @@ pub(crate) fn begin(log: Log, configuration: Configuration) -> bool {
 
 /// Forgets every key.
 pub(crate) fn end() {
-    *slot() = None;
+    // Taken out first: nothing is closed while the lock is held.
+    let file = slot().take();
+    drop(file);
     served::end();
 }
 

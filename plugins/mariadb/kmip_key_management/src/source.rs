@@ -100,7 +100,9 @@ pub(crate) fn begin(log: Log, configuration: &Configuration) -> Result<(), Start
 
 /// Forgets every key.
 pub(crate) fn end() {
-    *slot() = None;
+    // Taken out first: nothing is closed while the lock is held.
+    let keys = slot().take();
+    drop(keys);
     served::end();
 }
 

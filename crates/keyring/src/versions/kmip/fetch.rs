@@ -1,5 +1,7 @@
 //! The bytes of versions, and what is made of those that cannot be used.
 
+use std::time::Duration;
+
 use strongroom_client::error::Step;
 use strongroom_client::session::{AnswerFault, ServerHealth};
 use strongroom_kmip::ManagedObject;
@@ -29,6 +31,10 @@ impl VersionedKeys for KmipVersions {
             self.take_note(&found);
             self.fetch(found)
         })
+    }
+
+    fn patience(&self) -> Duration {
+        self.session.options().total
     }
 
     fn servers(&self) -> Vec<KeyServer> {

@@ -1,7 +1,7 @@
 //! The sealed cache beside the keys being served: read at a start while every key server is away, written after every refresh.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use strongroom_keyring::cache::{CacheError, Cached, SealedCache};
@@ -16,8 +16,6 @@ pub struct KeyCache {
     sealed: SealedCache,
     /// Whether this process may write it: mariadb-backup, which loads the plugin as well, must not.
     may_write: AtomicBool,
-    /// Held while it is written, so that an older set of keys does not replace a newer one.
-    writing: Mutex<()>,
     /// Never held during input or output.
     state: Mutex<State>,
 }
@@ -36,8 +34,7 @@ impl KeyCache {
     /// A cache that this process only reads, until it [may write](Self::allow_writes).
     #[must_use]
     pub fn new(log: Log, sealed: SealedCache) -> Self {
-        let (may_write, writing, state) = (AtomicBool::new(false), Mutex::default(), Mutex::default());
-        Self { log, sealed, may_write, writing, state }
+        Self { log, sealed, may_write: AtomicBool::new(false), state: Mutex::default() }
     }
 
     /// From now on this process writes the cache.
@@ -57,20 +54,19 @@ impl KeyCache {
         Ok(cached)
     }
 
-    /// A key server has given all keys: `keys` says which are served now. What is not right with the cache is logged once.
+    /// A key server has given all keys: `keys` are served now. What is not right with the cache is logged once. One thread at a time
+    /// may call this, or an older set of keys could replace a newer one.
     ///
     /// # Errors
     /// The same, in words.
-    pub(super) fn renew(&self, keys: impl FnOnce() -> Arc<KeySet>) -> Result<(), String> {
+    pub(super) fn renew(&self, keys: &KeySet) -> Result<(), String> {
         self.state().started_at_age = None;
         if !self.may_write.load(Ordering::Relaxed) {
             return Ok(());
         }
-        let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
-        let keys = keys();
         let is_first = self.state().written.is_none();
-        let written = if is_first { self.save_what_is_lost(&keys) } else { Ok(()) };
-        match written.and_then(|()| self.sealed.write(&keys)) {
+        let written = if is_first { self.save_what_is_lost(keys) } else { Ok(()) };
+        match written.and_then(|()| self.sealed.write(keys)) {
             Ok(()) => {
                 let mut state = self.state();
                 state.written = Some(Instant::now());

@@ -7,12 +7,13 @@ use std::time::{Duration, Instant};
 use arc_swap::ArcSwap;
 use strongroom_keyring::cache::{CacheError, Cached};
 use strongroom_keyring::versions::{
-    KeyId, KeyServer, KeySet, KeyVersion, LoadError, Unusable, VersionedKeys,
+    KeyId, KeyServer, KeySet, KeyVersion, LoadError, Refused, Unusable, VersionedKeys,
 };
 use strongroom_secret::KeyMaterial;
 
-use super::absent::{Absent, Question};
+use super::absent::Question;
 use super::cache::KeyCache;
+use super::flights::{Flights, Looking, Lookup, Reload, Reloading};
 use super::health::Health;
 use super::offer::{self, Offer};
 use crate::server::Log;
@@ -62,10 +63,11 @@ pub struct KeyService {
     source: Box<dyn VersionedKeys>,
     /// What page writes read. Replaced whole, and only by a set that has everything this one has.
     served: ArcSwap<KeySet>,
-    /// Held during every conversation with the source, so that answers are merged in the order in which they were
-    /// asked for.
-    conversation: Mutex<Absent>,
-    /// Never held during a conversation.
+    /// Held while one set takes the place of another: for a moment, and never while the source is asked.
+    publishing: Mutex<()>,
+    /// What is being asked. Nobody holds a lock meanwhile.
+    flights: Flights,
+    /// Held for a moment only.
     health: Mutex<Health>,
     cache: Option<KeyCache>,
 }
@@ -77,6 +79,15 @@ pub struct Reloaded {
     pub later: Vec<(KeyId, KeyVersion)>,
     /// What is not as it should be, though keys are served.
     pub flaws: Vec<String>,
+}
+
+/// Why keys were not loaded again. As text it is the line for the error log and for the client of a `FLUSH`.
+#[derive(Debug, Clone)]
+pub enum ReloadError {
+    /// They could not be loaded, or the answer was refused.
+    Load(Arc<LoadError>),
+    /// Others were loading them for as long as the source may take.
+    Busy,
 }
 
 impl KeyService {
@@ -118,7 +129,8 @@ impl KeyService {
             log,
             source,
             served: ArcSwap::from_pointee(keys),
-            conversation: Mutex::default(),
+            publishing: Mutex::default(),
+            flights: Flights::default(),
             health: Mutex::new(health),
             cache,
         };
@@ -153,29 +165,39 @@ impl KeyService {
     }
 
     /// Loads every key again. What is served stays as it is if that fails; and whatever the answer, nothing that was served is
-    /// taken away.
+    /// taken away. Where others wish the same meanwhile, one question is asked for all of them.
     ///
     /// # Errors
-    /// [`LoadError`]; it has been logged.
-    pub fn reload(&self) -> Result<Reloaded, LoadError> {
-        let mut absent = lock(&self.conversation);
-        let held = self.served.load_full();
-        match offer::ask(self.source.as_ref(), &held) {
-            Ok(Offer { keys, flaws, .. }) => {
-                let later = self.publish(&held, keys);
-                absent.forget();
-                let recovered = lock(&self.health).contact(Instant::now());
-                self.recovered(recovered);
-                self.note_flaws(flaws.clone());
-                drop(absent);
-                let fault = self.renew_cache().err();
-                Ok(Reloaded { later, flaws: flaws.into_iter().chain(fault).collect() })
+    /// [`ReloadError`]; it has been logged.
+    pub fn reload(&self) -> Result<Arc<Reloaded>, ReloadError> {
+        match self.flights.reload(self.source.patience()) {
+            Reload::Mine(flight) => {
+                let outcome = self.load_again(&flight).map(Arc::new);
+                flight.end(outcome.map_err(|error| ReloadError::Load(Arc::new(error))))
             }
-            Err(error) => {
-                self.failed(&error);
-                Err(error)
+            Reload::Shared(outcome) => outcome,
+            Reload::TimedOut => {
+                self.log.error(&ReloadError::Busy.to_string());
+                Err(ReloadError::Busy)
             }
         }
+    }
+
+    fn load_again(&self, flight: &Reloading<'_>) -> Result<Reloaded, LoadError> {
+        let held = self.served.load_full();
+        let Offer { keys, flaws, .. } =
+            offer::ask(self.source.as_ref(), &held).inspect_err(|error| self.failed(error))?;
+        // What single questions have found meanwhile stays, though the answer may be too old to have it.
+        let served =
+            self.publish(|now| Ok(if Arc::ptr_eq(now, &held) { keys } else { KeySet::keep(now, keys).0 }))?;
+        flight.forget_absent();
+        let recovered = lock(&self.health).contact(Instant::now());
+        self.recovered(recovered);
+        self.note_flaws(flaws.clone());
+        let fault = self.renew_cache(flight).err();
+        let mut later = later(&held, &served);
+        later.retain(|&(id, _)| held.latest(id).is_some());
+        Ok(Reloaded { later, flaws: flaws.into_iter().chain(fault).collect() })
     }
 
     /// How the servers behind the source have been doing, in the order of their list.
@@ -193,17 +215,20 @@ impl KeyService {
     /// To be called once it is sure that this process is the server: the cache is written from now on, and at once unless its keys are
     /// the ones in use.
     pub fn keep_cache(&self) {
-        if let Some(cache) = &self.cache {
-            cache.allow_writes();
-            if !cache.is_in_use() {
-                // It has been logged.
-                let _ = self.renew_cache();
-            }
+        let Some(cache) = &self.cache else { return };
+        cache.allow_writes();
+        // Whoever else reloads by now writes it as well.
+        if !cache.is_in_use()
+            && let Reload::Mine(flight) = self.flights.reload(self.source.patience())
+        {
+            // It has been logged.
+            let _ = self.renew_cache(&flight);
         }
     }
 
-    fn renew_cache(&self) -> Result<(), String> {
-        self.cache.as_ref().map_or(Ok(()), |cache| cache.renew(|| self.snapshot()))
+    /// The mark of the reload keeps two from writing at the same time.
+    fn renew_cache(&self, _flight: &Reloading<'_>) -> Result<(), String> {
+        self.cache.as_ref().map_or(Ok(()), |cache| cache.renew(&self.snapshot()))
     }
 
     /// What the last conversation came to, and how long ago the last good one was.
@@ -213,35 +238,39 @@ impl KeyService {
         (health.outcome(), health.since_contact(Instant::now()))
     }
 
-    /// Asks the source for something that is not served. One question at a time: whoever waited finds the answer to
-    /// the first.
+    /// Asks the source for something that is not served, unless somebody is asking for it already, whose answer is waited for.
     fn look_for(&self, question: Question) {
-        let mut absent = lock(&self.conversation);
-        let held = self.served.load_full();
-        let (id, version) = question;
-        let is_there =
-            version.map_or(held.latest(id).is_some(), |version| held.material(id, version).is_some());
-        if is_there || absent.is_known(question, Instant::now()) {
-            return;
-        }
-        if !absent.may_ask(question, Instant::now()) {
-            let is_news = lock(&self.health).is_flooded(Instant::now());
-            if is_news {
-                self.log.warning(
-                    "so many unknown keys or versions are asked for that some are refused without asking the key server",
-                );
+        let is_served = || {
+            let served = self.served.load();
+            match question {
+                (id, None) => served.latest(id).is_some(),
+                (id, Some(version)) => served.material(id, version).is_some(),
             }
-            return;
+        };
+        match self.flights.look(question, self.source.patience(), is_served) {
+            Lookup::Mine(flight) => self.ask_for(question, &flight),
+            Lookup::Refused => {
+                let is_news = lock(&self.health).is_flooded(Instant::now());
+                if is_news {
+                    self.log.warning(
+                        "so many unknown keys or versions are asked for that some are refused without asking the key server",
+                    );
+                }
+            }
+            Lookup::Known | Lookup::TimedOut => {}
         }
-        let found = match version {
-            None => self.source.key(id),
-            Some(version) => self.source.version(id, version).map(|key| key.into_iter().collect()),
+    }
+
+    fn ask_for(&self, question: Question, flight: &Looking<'_>) {
+        let found = match question {
+            (id, None) => self.source.key(id),
+            (id, Some(version)) => self.source.version(id, version).map(|key| key.into_iter().collect()),
         };
         let result = found.and_then(KeySet::from_keys).and_then(|found| {
             if found.is_empty() {
-                absent.not_there(question, Instant::now());
+                flight.not_there();
             } else {
-                self.publish(&held, held.with(&found)?);
+                self.publish(|now| now.with(&found))?;
             }
             Ok(())
         });
@@ -251,7 +280,7 @@ impl KeyService {
                 self.recovered(recovered);
             }
             Err(error @ LoadError::Unusable { .. }) => {
-                absent.not_there(question, Instant::now());
+                flight.not_there();
                 let flaw = error.to_string();
                 let is_news = lock(&self.health).flaw(&flaw);
                 if is_news {
@@ -259,26 +288,26 @@ impl KeyService {
                 }
             }
             Err(error) => {
-                absent.unreachable(Instant::now());
+                flight.unreachable();
                 self.failed(&error);
             }
         }
     }
 
-    /// Serves `next` from now on, and returns the keys of `held` that have a later version in it.
-    fn publish(&self, held: &KeySet, next: KeySet) -> Vec<(KeyId, KeyVersion)> {
-        let mut later = Vec::new();
-        for (id, version, _) in next.iter() {
-            let before = held.latest(id);
-            if Some(version) == next.latest(id) && Some(version) > before {
-                self.log.note(&format!("key {id} has version {version} now"));
-                if before.is_some() {
-                    later.push((id, version));
-                }
-            }
+    /// Serves from now on what `next` makes of what is served now, and returns it.
+    fn publish(
+        &self,
+        next: impl FnOnce(&Arc<KeySet>) -> Result<KeySet, Refused>,
+    ) -> Result<Arc<KeySet>, Refused> {
+        let publishing = lock(&self.publishing);
+        let before = self.served.load_full();
+        let after = Arc::new(next(&before)?);
+        self.served.store(Arc::clone(&after));
+        drop(publishing);
+        for (id, version) in later(&before, &after) {
+            self.log.note(&format!("key {id} has version {version} now"));
         }
-        self.served.store(Arc::new(next));
-        later
+        Ok(after)
     }
 
     fn note_flaws(&self, flaws: Vec<String>) {
@@ -305,12 +334,31 @@ impl KeyService {
 }
 
 /// What a failed refresh is called, in the error log and to the client of a `FLUSH`.
-pub(crate) fn not_refreshed(error: &LoadError) -> String {
+fn not_refreshed(error: &LoadError) -> String {
     match error {
         // Says itself that the keys in use stay.
         LoadError::Refused(_) | LoadError::RefusedAt(..) => format!("keys were not refreshed: {error}"),
         other => format!("keys were not refreshed, those in memory are used: {other}"),
     }
+}
+
+impl fmt::Display for ReloadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Load(error) => f.write_str(&not_refreshed(error)),
+            Self::Busy => f.write_str(
+                "keys were not refreshed, those in memory are used: others were loading them for all of the time; try again",
+            ),
+        }
+    }
+}
+
+impl std::error::Error for ReloadError {}
+
+/// The keys whose latest version in `new` is a later one than in `old`, and that version.
+fn later(old: &KeySet, new: &KeySet) -> Vec<(KeyId, KeyVersion)> {
+    let is_news = |id, version| Some(version) == new.latest(id) && Some(version) > old.latest(id);
+    new.iter().map(|(id, version, _)| (id, version)).filter(|&(id, version)| is_news(id, version)).collect()
 }
 
 /// Whether no key server gave a sign of life.

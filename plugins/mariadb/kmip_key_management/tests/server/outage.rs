@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use mysql::prelude::Queryable;
 use strongroom_keyring::versions::KeyId;
 use strongroom_testkit::mariadb::Server;
 use strongroom_testkit::need;
@@ -82,6 +83,47 @@ fn a_key_server_that_hangs_holds_up_no_page_write_and_no_shutdown() {
     rig.keys.resume();
     server.restart().expect("starts again");
     assert_eq!(server.value("SELECT COUNT(*) FROM t.i"), "5000");
+}
+
+/// A statement waits for a key server that hangs. Everything else goes on, other questions to the key server included.
+#[test]
+fn a_look_up_that_hangs_holds_up_nobody_else() {
+    let mut rig = need!(Rig::on_pykmip());
+    // Longer than the test takes, so that what does not wait is seen to go on meanwhile.
+    let mut server = need!(Server::start(rig.options().arg("--kmip-key-management-timeout=120")));
+    server.sql("CREATE DATABASE t");
+    server.sql("CREATE TABLE t.i (a INT)");
+    rig.keys.pause();
+    let ask = |id: u32| {
+        let mut connection = server.connection().expect("a connection");
+        std::thread::spawn(move || {
+            let statement = format!("CREATE TABLE t.x{id} (a INT) ENCRYPTION_KEY_ID={id}");
+            connection.query_drop(statement).expect_err("no such key")
+        })
+    };
+    let asking = [ask(50), ask(51)];
+    let flushing = {
+        let mut connection = server.connection().expect("a connection");
+        std::thread::spawn(move || connection.query_drop(FLUSH).expect("the key server is back"))
+    };
+    let under_way = "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE ID <> CONNECTION_ID() AND \
+                     (INFO LIKE 'CREATE TABLE t.x%' OR INFO LIKE 'FLUSH%')";
+    eventually(&mut server, "three statements wait", |server| server.value(under_way) == "3");
+    server.sql("CREATE TABLE t.j (a INT) ENCRYPTION_KEY_ID=2");
+    for table in ["i", "j"] {
+        server.sql(&format!("INSERT INTO t.{table} SELECT seq FROM t.seq_1_to_5000"));
+    }
+    server.sql("FLUSH TABLES t.i, t.j FOR EXPORT");
+    server.sql("UNLOCK TABLES");
+    assert_eq!(rows(&mut server, TABLE), ["1 1 1", "2 1 1"]);
+    assert_eq!(status(&mut server, "last_refresh"), "OK");
+    assert_eq!(server.value(under_way), "3", "they wait all the same");
+    rig.keys.resume();
+    for asking in asking {
+        let error = asking.join().expect("ends").to_string();
+        assert!(error.contains("Wrong create options"), "{error}");
+    }
+    flushing.join().expect("ends");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! The service over a back end in memory that can be changed, stopped and held up.
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc;
 
 use strongroom_client::address::ServerAddress;
@@ -20,8 +20,12 @@ pub(crate) struct Bench {
     /// Whether the next question panics, and whether one has.
     panics: AtomicBool,
     panicked: AtomicBool,
-    /// While this is locked, every question waits.
+    /// While this is locked, questions wait.
     gate: Mutex<()>,
+    /// The only key whose questions wait, where it is not 0.
+    gated: AtomicU32,
+    /// Milliseconds that others wait for an answer at most; 0 for the usual time.
+    patience_ms: AtomicU64,
 }
 
 impl Bench {
@@ -56,19 +60,23 @@ impl Bench {
         self.panicked.load(Ordering::SeqCst)
     }
 
-    fn answer(&self, wanted: impl Fn(u32, u32) -> bool) -> Result<Vec<VersionedKey>, LoadError> {
+    /// The answer of the moment at which the question came, however long it takes. `about` is 0 for all keys.
+    fn answer(&self, about: u32, wanted: impl Fn(u32, u32) -> bool) -> Result<Vec<VersionedKey>, LoadError> {
+        let keys = lock(&self.keys).clone();
         self.questions.fetch_add(1, Ordering::SeqCst);
         if self.panics.swap(false, Ordering::SeqCst) {
             self.panicked.store(true, Ordering::SeqCst);
             panic!("on purpose");
         }
-        drop(lock(&self.gate));
+        let gated = self.gated.load(Ordering::SeqCst);
+        if gated == 0 || gated == about {
+            drop(lock(&self.gate));
+        }
         if self.away.load(Ordering::SeqCst) {
             let server: ServerAddress = "vault.example:5696".parse().expect("an address");
             let failure = ServerFailure { server, step: Step::Tcp, cause: Cause::Refused };
             return Err(Error::NoServer { failures: vec![failure] }.into());
         }
-        let keys = lock(&self.keys);
         Ok(keys
             .iter()
             .filter(|&&(id, version, _)| wanted(id, version))
@@ -85,7 +93,7 @@ pub(crate) struct Backend(pub(crate) Arc<Bench>);
 
 impl VersionedKeys for Backend {
     fn load(&self) -> Result<Vec<VersionedKey>, LoadError> {
-        self.0.answer(|_, _| true)
+        self.0.answer(0, |_, _| true)
     }
 
     fn load_usable(&self) -> Result<Loaded, LoadError> {
@@ -105,11 +113,18 @@ impl VersionedKeys for Backend {
     }
 
     fn key(&self, id: KeyId) -> Result<Vec<VersionedKey>, LoadError> {
-        self.0.answer(|other, _| other == id.0)
+        self.0.answer(id.0, |other, _| other == id.0)
     }
 
     fn version(&self, id: KeyId, version: KeyVersion) -> Result<Option<VersionedKey>, LoadError> {
-        Ok(self.0.answer(|other, number| (other, number) == (id.0, version.number()))?.pop())
+        Ok(self.0.answer(id.0, |other, number| (other, number) == (id.0, version.number()))?.pop())
+    }
+
+    fn patience(&self) -> Duration {
+        match self.0.patience_ms.load(Ordering::SeqCst) {
+            0 => Duration::from_secs(60),
+            milliseconds => Duration::from_millis(milliseconds),
+        }
     }
 }
 
@@ -198,7 +213,8 @@ fn a_reload_that_would_take_something_away_changes_nothing() {
     ] {
         bench.set(poorer);
         let error = service.reload().expect_err("refused");
-        assert!(matches!(error, LoadError::Refused(_)), "{error}");
+        let ReloadError::Load(error) = error else { panic!("{error}") };
+        assert!(matches!(*error, LoadError::Refused(_)), "{error}");
         assert_eq!(service.health().0, error.to_string());
         assert_eq!((latest(&service, 1), latest(&service, 2)), (Some(3), Some(1)));
         assert_eq!((bytes(&service, 1, 1), bytes(&service, 1, 3)), (Some(vec![1; 32]), Some(vec![3; 32])));
@@ -287,7 +303,9 @@ fn what_a_key_server_lost_is_served_from_memory_and_the_rest_goes_on() {
     assert_eq!(bytes(&service, 2, 1), Some(vec![2; 32]));
     // A server with no keys at all is not the one it was.
     bench.set(&[]);
-    assert!(matches!(service.reload(), Err(LoadError::Refused(_))));
+    let refused =
+        |error| matches!(error, ReloadError::Load(error) if matches!(*error, LoadError::Refused(_)));
+    assert!(service.reload().is_err_and(refused));
     bench.set(&[(1, 1, 1), (1, 3, 3), (1, 5, 5), (2, 1, 2), (5, 1, 9), (5, 3, 10)]);
     assert!(service.reload().expect("reloads").flaws.is_empty());
     assert_eq!(service.health().0, "OK");
@@ -344,4 +362,144 @@ fn many_unknown_versions_are_few_questions_and_a_served_key_is_served_all_the_sa
     bench.set(&[(1, 1, 1), (1, 3, 3)]);
     service.reload().expect("reloads");
     assert_eq!(bytes(&service, 1, 3), Some(vec![3; 32]));
+}
+
+/// Runs `work` on a thread of its own. Whoever waits for the answer fails rather than wait for ever.
+fn aside<T: Send + 'static>(
+    service: &Arc<KeyService>,
+    work: impl FnOnce(&KeyService) -> T + Send + 'static,
+) -> mpsc::Receiver<T> {
+    let (tell, told) = mpsc::channel();
+    let service = Arc::clone(service);
+    std::thread::spawn(move || {
+        let _ = tell.send(work(&service));
+    });
+    told
+}
+
+fn answer<T>(told: &mpsc::Receiver<T>) -> T {
+    told.recv_timeout(Duration::from_secs(20)).expect("an answer, though others wait for the source")
+}
+
+fn until(what: &str, condition: impl Fn() -> bool) {
+    let start = Instant::now();
+    while !condition() {
+        assert!(start.elapsed() < Duration::from_secs(20), "{what}");
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn a_question_that_hangs_keeps_no_other_question_waiting() {
+    let bench = Bench::with(&[(1, 1, 1)]);
+    let service = Arc::new(service(&bench));
+    bench.set(&[(1, 1, 1), (1, 3, 3), (7, 1, 7), (8, 1, 8)]);
+    bench.gated.store(7, Ordering::SeqCst);
+    let gate = lock(&bench.gate);
+    let hanging = aside(&service, |service| latest(service, 7));
+    until("it is asked for key 7", || bench.questions() == 2);
+    assert_eq!(answer(&aside(&service, |service| latest(service, 8))), Some(1));
+    assert_eq!(answer(&aside(&service, |service| bytes(service, 1, 3))), Some(vec![3; 32]));
+    assert_eq!(answer(&aside(&service, |service| latest(service, 9))), None);
+    assert!(answer(&aside(&service, |service| service.reload().is_ok())));
+    drop(gate);
+    assert_eq!(answer(&hanging), Some(1));
+}
+
+#[test]
+fn a_reload_that_hangs_keeps_no_look_up_waiting_and_does_not_undo_what_it_found() {
+    for is_server in [false, true] {
+        let bench = Bench::with(&[(1, 1, 1)]);
+        if is_server {
+            bench.set_unusable(&[]);
+        }
+        let service = Arc::new(service(&bench));
+        let gate = lock(&bench.gate);
+        let reloading = aside(&service, |service| service.reload().map(|reloaded| reloaded.flaws.clone()));
+        until("it is asked for all keys", || bench.questions() == 2);
+        // Made after the answer to the reload was given.
+        bench.set(&[(1, 1, 1), (1, 3, 3), (7, 1, 7)]);
+        bench.gated.store(u32::MAX, Ordering::SeqCst);
+        assert_eq!(answer(&aside(&service, |service| latest(service, 7))), Some(1));
+        assert_eq!(answer(&aside(&service, |service| bytes(service, 1, 3))), Some(vec![3; 32]));
+        drop(gate);
+        assert_eq!(answer(&reloading).expect("is not refused"), Vec::<String>::new(), "nothing was lost");
+        assert_eq!((latest(&service, 1), latest(&service, 7)), (Some(3), Some(1)));
+    }
+}
+
+#[test]
+fn many_who_ask_the_same_are_one_question() {
+    let bench = Bench::with(&[(1, 1, 1)]);
+    let service = Arc::new(service(&bench));
+    bench.set(&[(1, 1, 1), (7, 1, 7)]);
+    let gate = lock(&bench.gate);
+    let asking: Vec<_> = (0..6).map(|_| aside(&service, |service| latest(service, 7))).collect();
+    until("all the others wait for the first", || service.flights.waiting() == 5);
+    drop(gate);
+    for asking in asking {
+        assert_eq!(answer(&asking), Some(1));
+    }
+    assert_eq!(bench.questions(), 2);
+}
+
+#[test]
+fn who_waits_for_the_answer_to_another_gives_up_in_time() {
+    let bench = Bench::with(&[(1, 1, 1)]);
+    let service = Arc::new(service(&bench));
+    bench.set(&[(1, 1, 1), (7, 1, 7)]);
+    bench.patience_ms.store(1, Ordering::SeqCst);
+    let gate = lock(&bench.gate);
+    let hanging = aside(&service, |service| latest(service, 7));
+    until("it is asked for key 7", || bench.questions() == 2);
+    assert_eq!(answer(&aside(&service, |service| latest(service, 7))), None);
+    let reloading = aside(&service, |service| service.reload().is_ok());
+    until("it is asked for all keys", || bench.questions() == 3);
+    let error = answer(&aside(&service, |service| service.reload().map(|_| ()))).expect_err("gives up");
+    assert!(matches!(error, ReloadError::Busy) && error.to_string().contains("those in memory are used"));
+    // No more questions are under way than there is room for.
+    let many: Vec<_> = (20..23).map(|id| aside(&service, move |service| latest(service, id))).collect();
+    until("the room is used up", || bench.questions() == 6);
+    assert_eq!(answer(&aside(&service, |service| latest(service, 30))), None);
+    assert_eq!(bench.questions(), 6);
+    assert_eq!(answer(&aside(&service, |service| latest(service, 1))), Some(1), "a served key needs no room");
+    drop(gate);
+    assert_eq!((answer(&hanging), answer(&reloading)), (Some(1), true));
+    for asking in many {
+        assert_eq!(answer(&asking), None);
+    }
+}
+
+#[test]
+fn a_reload_is_newer_than_the_wish_for_it_and_shared_by_all_who_wait() {
+    let bench = Bench::with(&[(1, 1, 1)]);
+    let service = Arc::new(service(&bench));
+    let gate = lock(&bench.gate);
+    let old = aside(&service, |service| service.reload().is_ok());
+    until("it is asked for all keys", || bench.questions() == 2);
+    bench.set(&[(1, 1, 1), (1, 3, 3)]);
+    let new: Vec<_> =
+        (0..5).map(|_| aside(&service, |service| (service.reload().is_ok(), latest(service, 1)))).collect();
+    until("all of them wait", || service.flights.waiting() == 5);
+    drop(gate);
+    assert!(answer(&old));
+    for new in new {
+        assert_eq!(answer(&new), (true, Some(3)));
+    }
+    assert_eq!(bench.questions(), 3, "one question for the five");
+}
+
+#[test]
+fn a_panic_leaves_no_mark_behind() {
+    let bench = Bench::with(&[(1, 1, 1)]);
+    let service = Arc::new(service(&bench));
+    bench.set(&[(1, 1, 1), (7, 1, 7)]);
+    for work in
+        [|service: &KeyService| latest(service, 7).is_some(), |service: &KeyService| service.reload().is_ok()]
+    {
+        bench.panic_once();
+        let panicked = aside(&service, work);
+        assert!(panicked.recv_timeout(Duration::from_secs(20)).is_err() && bench.has_panicked());
+        assert!(answer(&aside(&service, work)), "asked again as if nothing had been");
+    }
 }
