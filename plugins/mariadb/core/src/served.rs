@@ -8,12 +8,12 @@ use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use arc_swap::ArcSwapOption;
 use strongroom_keyring::versions::{KeyId, KeyVersion, VersionedKeys};
 use strongroom_plugin_abi::boundary::guard;
 use strongroom_plugin_abi::pointers;
 
 use crate::crypt::{self, Algorithm};
+use crate::current::Tenant;
 use crate::keys::service::StartError;
 use crate::keys::{KeyCache, KeyService, Refresher};
 use crate::layout::{
@@ -22,7 +22,7 @@ use crate::layout::{
 };
 use crate::server::{Log, report_error, report_note, report_warning};
 
-static SERVICE: ArcSwapOption<KeyService> = ArcSwapOption::const_empty();
+static SERVICE: Tenant<Arc<KeyService>> = Tenant::none();
 static REFRESHER: Mutex<Option<Refresher>> = Mutex::new(None);
 
 /// The functions to declare for an encryption plugin.
@@ -83,7 +83,7 @@ pub fn begin(
         .map_err(BeginError::Thread)?;
     log.note(&format!("serving {} versions of {} keys", keys.versions(), keys.keys()));
     crypt::choose(algorithm);
-    SERVICE.store(Some(service));
+    SERVICE.set(Some(service));
     *refresher_lock() = refresher;
     Ok(())
 }
@@ -93,7 +93,7 @@ pub fn end() {
     // Taken out first: the thread is joined without holding the lock.
     let refresher = refresher_lock().take();
     drop(refresher);
-    SERVICE.store(None);
+    SERVICE.set(None);
 }
 
 /// Loads every key again for the statement that this thread executes: the client is told why that was not possible, or,
@@ -177,7 +177,7 @@ pub fn set_refresh_interval(interval: Duration) {
 /// The service, while there is one.
 #[must_use]
 pub fn service() -> Option<Arc<KeyService>> {
-    SERVICE.load_full()
+    SERVICE.read(Arc::clone)
 }
 
 fn refresher_lock() -> MutexGuard<'static, Option<Refresher>> {
@@ -187,8 +187,11 @@ fn refresher_lock() -> MutexGuard<'static, Option<Refresher>> {
 /// The latest version of a key, or [`KEY_VERSION_INVALID`]. Called for every page write.
 extern "C" fn latest_key_version(key_id: c_uint) -> c_uint {
     guard(KEY_VERSION_INVALID, || {
-        let service = SERVICE.load();
-        let latest = service.as_ref().and_then(|service| service.latest(KeyId(key_id)));
+        let id = KeyId(key_id);
+        let latest = match SERVICE.read(|service| service.served_latest(id)) {
+            Some(None) => service().and_then(|service| service.latest(id)),
+            served => served.flatten(),
+        };
         latest.map_or(KEY_VERSION_INVALID, KeyVersion::number)
     })
 }
@@ -201,10 +204,12 @@ extern "C" fn latest_key_version(key_id: c_uint) -> c_uint {
 /// `key` is null, the question is only whether the version exists, and what `length` points to is garbage.
 unsafe extern "C" fn key(key_id: c_uint, version: c_uint, key: *mut u8, length: *mut c_uint) -> c_uint {
     guard(KEY_VERSION_INVALID, || {
-        let service = SERVICE.load();
-        let material = KeyVersion::new(version)
-            .zip(service.as_ref())
-            .and_then(|(version, service)| service.material(KeyId(key_id), version));
+        let (id, version) = (KeyId(key_id), KeyVersion::new(version));
+        let served = SERVICE.read(|service| service.served_material(id, version?).map(Arc::clone));
+        let material = match (served, version) {
+            (Some(None), Some(version)) => service().and_then(|service| service.material(id, version)),
+            (served, _) => served.flatten(),
+        };
         let Some(material) = material else {
             return KEY_VERSION_INVALID;
         };

@@ -150,6 +150,12 @@ impl Flights {
         self.lock().waiting
     }
 
+    /// Keeps the book closed.
+    #[cfg(test)]
+    pub(super) fn hold(&self) -> impl Drop + '_ {
+        self.lock()
+    }
+
     /// A lock that a panic has left open is still good: the contents are valid at every step.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)

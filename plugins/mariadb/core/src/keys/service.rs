@@ -4,7 +4,6 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use arc_swap::ArcSwap;
 use strongroom_keyring::cache::{CacheError, Cached};
 use strongroom_keyring::versions::{
     KeyId, KeyServer, KeySet, KeyVersion, LoadError, Refused, Unusable, VersionedKeys,
@@ -16,6 +15,7 @@ use super::cache::KeyCache;
 use super::flights::{Flights, Looking, Lookup, Reload, Reloading};
 use super::health::Health;
 use super::offer::{self, Offer};
+use crate::current::Snapshots;
 use crate::server::Log;
 
 /// The key that MariaDB uses for everything that names no key.
@@ -61,8 +61,8 @@ impl std::error::Error for StartError {}
 pub struct KeyService {
     log: Log,
     source: Box<dyn VersionedKeys>,
-    /// What page writes read. Replaced whole, and only by a set that has everything this one has.
-    served: ArcSwap<KeySet>,
+    /// What page writes read. Replaced whole, and only by a set that has everything this one has and more.
+    served: Snapshots<KeySet>,
     /// Held while one set takes the place of another: for a moment, and never while the source is asked.
     publishing: Mutex<()>,
     /// What is being asked. Nobody holds a lock meanwhile.
@@ -128,7 +128,7 @@ impl KeyService {
         let service = Self {
             log,
             source,
-            served: ArcSwap::from_pointee(keys),
+            served: Snapshots::new(keys),
             publishing: Mutex::default(),
             flights: Flights::default(),
             health: Mutex::new(health),
@@ -142,26 +142,38 @@ impl KeyService {
     /// was is looked for once.
     #[must_use]
     pub fn latest(&self, id: KeyId) -> Option<KeyVersion> {
-        self.served.load().latest(id).or_else(|| {
+        self.served_latest(id).or_else(|| {
             self.look_for((id, None));
-            self.served.load().latest(id)
+            self.served_latest(id)
         })
     }
 
     /// The bytes of one version. As for [`latest`](Self::latest), what has been served comes from memory.
     #[must_use]
     pub fn material(&self, id: KeyId, version: KeyVersion) -> Option<Arc<KeyMaterial>> {
-        let held = |set: &KeySet| set.material(id, version).map(Arc::clone);
-        held(&self.served.load()).or_else(|| {
+        let held = || self.served_material(id, version).map(Arc::clone);
+        held().or_else(|| {
             self.look_for((id, Some(version)));
-            held(&self.served.load())
+            held()
         })
+    }
+
+    /// The latest version of a key, if it is served. Takes no lock, and nothing from the heap.
+    #[must_use]
+    pub fn served_latest(&self, id: KeyId) -> Option<KeyVersion> {
+        self.served.read().latest(id)
+    }
+
+    /// The bytes of one version, if it is served. As for [`served_latest`](Self::served_latest).
+    #[must_use]
+    pub fn served_material(&self, id: KeyId, version: KeyVersion) -> Option<&Arc<KeyMaterial>> {
+        self.served.read().material(id, version)
     }
 
     /// The keys as they are now.
     #[must_use]
     pub fn snapshot(&self) -> Arc<KeySet> {
-        self.served.load_full()
+        self.served.share()
     }
 
     /// Loads every key again. What is served stays as it is if that fails; and whatever the answer, nothing that was served is
@@ -184,7 +196,7 @@ impl KeyService {
     }
 
     fn load_again(&self, flight: &Reloading<'_>) -> Result<Reloaded, LoadError> {
-        let held = self.served.load_full();
+        let held = self.served.share();
         let Offer { keys, flaws, .. } =
             offer::ask(self.source.as_ref(), &held).inspect_err(|error| self.failed(error))?;
         // What single questions have found meanwhile stays, though the answer may be too old to have it.
@@ -240,12 +252,9 @@ impl KeyService {
 
     /// Asks the source for something that is not served, unless somebody is asking for it already, whose answer is waited for.
     fn look_for(&self, question: Question) {
-        let is_served = || {
-            let served = self.served.load();
-            match question {
-                (id, None) => served.latest(id).is_some(),
-                (id, Some(version)) => served.material(id, version).is_some(),
-            }
+        let is_served = || match question {
+            (id, None) => self.served_latest(id).is_some(),
+            (id, Some(version)) => self.served_material(id, version).is_some(),
         };
         match self.flights.look(question, self.source.patience(), is_served) {
             Lookup::Mine(flight) => self.ask_for(question, &flight),
@@ -300,9 +309,14 @@ impl KeyService {
         next: impl FnOnce(&Arc<KeySet>) -> Result<KeySet, Refused>,
     ) -> Result<Arc<KeySet>, Refused> {
         let publishing = lock(&self.publishing);
-        let before = self.served.load_full();
-        let after = Arc::new(next(&before)?);
-        self.served.store(Arc::clone(&after));
+        let before = self.served.share();
+        let after = next(&before)?;
+        // It has everything that was served. What is the same is shared, and a set that has nothing new is not worth keeping.
+        if after.versions() == before.versions() {
+            return Ok(before);
+        }
+        let after = Arc::new(before.with(&after)?);
+        self.served.replace(Arc::clone(&after));
         drop(publishing);
         for (id, version) in later(&before, &after) {
             self.log.note(&format!("key {id} has version {version} now"));

@@ -503,3 +503,28 @@ fn a_panic_leaves_no_mark_behind() {
         assert!(answer(&aside(&service, work)), "asked again as if nothing had been");
     }
 }
+
+#[test]
+fn served_keys_are_served_while_every_lock_is_held() {
+    let service = Arc::new(service(&Bench::with(&[(1, 1, 1)])));
+    let (_publishing, _health) = (lock(&service.publishing), lock(&service.health));
+    let _flights = service.flights.hold();
+    assert_eq!(
+        answer(&aside(&service, |service| (latest(service, 1), bytes(service, 1, 1)))),
+        (Some(1), Some(vec![1; 32]))
+    );
+}
+
+#[test]
+fn a_reload_without_news_keeps_no_second_set() {
+    let bench = Bench::with(&[(1, 1, 1)]);
+    let service = service(&bench);
+    let first = service.snapshot();
+    service.reload().expect("reloads");
+    assert!(Arc::ptr_eq(&first, &service.snapshot()));
+    bench.set(&[(1, 1, 1), (1, 3, 3)]);
+    service.reload().expect("reloads");
+    let second = service.snapshot();
+    let bytes = |set: &KeySet| Arc::as_ptr(set.material(KeyId(1), KeyVersion::FIRST).expect("is served"));
+    assert_eq!((second.versions(), bytes(&second)), (2, bytes(&first)), "what is the same is shared");
+}
