@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use strongroom_keyring::cache::format::{is_cache, read_keys};
+use strongroom_key_versions::cache::format::{is_cache, read_keys};
 
 fuzz_target!(|bytes: &[u8]| {
     let _ = is_cache(bytes);

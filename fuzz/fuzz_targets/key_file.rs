@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use strongroom_keyring::key_file::text::{line, parse};
+use strongroom_key_versions::key_file::text::{line, parse};
 
 fuzz_target!(|bytes: &[u8]| {
     let Ok(lines) = parse(bytes) else { return };

@@ -291,7 +291,7 @@ pub(crate) fn keyring_exit(error: &KeyringError) -> Exit {
 
 pub(crate) fn load_exit(error: &LoadError) -> Exit {
     match error {
-        LoadError::CouldNotAsk(error) => client_exit(error),
+        LoadError::CouldNotAsk(could_not) => could_not.downcast_ref().map_or(Exit::OtherSide, client_exit),
         _ => Exit::Integrity,
     }
 }
@@ -423,8 +423,8 @@ mod tests {
             (Error::Versions(ChangeError::NoSuchKey(KeyId(1))), Exit::NotFound),
             (Error::Versions(ChangeError::Exists(KeyId(1))), Exit::Failed),
             (Error::Versions(ChangeError::Bits(5)), Exit::Usage),
-            (Error::Versions(ChangeError::Load(LoadError::CouldNotAsk(unreachable()))), Exit::OtherSide),
-            (Error::Load(LoadError::CouldNotAsk(unreachable())), Exit::OtherSide),
+            (Error::Versions(ChangeError::Load(versions::could_not_ask(unreachable()))), Exit::OtherSide),
+            (Error::Load(versions::could_not_ask(unreachable())), Exit::OtherSide),
             (
                 Error::Load(LoadError::Unusable { name: "a".to_owned(), fault: KeyFault::Length(5) }),
                 Exit::Integrity,

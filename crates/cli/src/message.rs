@@ -78,10 +78,13 @@ impl Error {
         Some(match self {
             Self::EndpointDir(error) => split(&error.to_string()),
             Self::WriteEndpoint(error) => split(&error.to_string()),
-            Self::Client(error)
-            | Self::Keyring(KeyringError::BackEnd(error))
-            | Self::Load(LoadError::CouldNotAsk(error))
-            | Self::Versions(ChangeError::Load(LoadError::CouldNotAsk(error))) => client_words(error),
+            Self::Client(error) | Self::Keyring(KeyringError::BackEnd(error)) => client_words(error),
+            Self::Load(LoadError::CouldNotAsk(could_not))
+            | Self::Versions(ChangeError::Load(LoadError::CouldNotAsk(could_not)))
+                if let Some(error) = could_not.downcast_ref() =>
+            {
+                client_words(error)
+            }
             Self::Keyring(error) => split(&error.to_string()),
             Self::KeyName(error) => split(&error.to_string()),
             Self::Versions(error) => split(&error.to_string()),

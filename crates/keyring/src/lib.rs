@@ -2,7 +2,7 @@
 //!
 //! - [`service`]: the keyring service as MySQL has it: keys by id and owner;
 //! - [`read_through`]: the service with the keys that were used kept in memory;
-//! - [`versions`]: keys as MariaDB has them: by id and version;
+//! - [`versions`]: keys as MariaDB has them, by id and version, on a KMIP server;
 //! - [`key_file`]: those keys in MariaDB's key file;
 //! - [`cache`]: those keys in a sealed file, for a start without their key server;
 //! - [`backend`]: where the service's keys are kept;
@@ -12,10 +12,8 @@
 //! of either. And a change whose answer was lost is looked for before anybody is told that it failed.
 
 pub mod backend;
-pub mod cache;
 pub mod error;
 pub mod key;
-pub mod key_file;
 pub mod name;
 pub mod read_through;
 pub mod service;
@@ -26,3 +24,4 @@ pub use key::{Description, Key, KeyKind};
 pub use name::KeyName;
 pub use read_through::CachedKeyring;
 pub use service::Keyring;
+pub use strongroom_key_versions::{cache, key_file};

@@ -1,356 +1,271 @@
-//! Keys as MariaDB sees them: a key id with versions, of which the highest is used for what is written next.
+//! Keys as MariaDB sees them, which `strongroom-key-versions` says more of, on a KMIP server: Name `<prefix>/<key id>/<version>`, Object Group `<prefix>/<key id>`.
 //!
-//! MariaDB numbers keys by 32 bits and keeps the version in every page, so that a table may hold pages of many versions at
-//! once. Versions only rise, may have gaps, and an old one is needed for as long as any page, log or backup uses it.
+//! Here is how versions are found; their bytes are in `fetch.rs`, and new ones are made in `change.rs`.
 
-mod kmip;
-mod set;
+mod change;
+mod fetch;
 
-use std::fmt;
-use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
 
-use strongroom_kmip::types::ResultReason;
-use strongroom_secret::KeyMaterial;
+use strongroom_client::Session;
+use strongroom_kmip::attribute::{Attribute, AttributeKind, Attributes, Name};
+use strongroom_kmip::types::{ObjectType, State};
 
-use crate::key_file::KeyFileError;
+use crate::backend::is_live;
 
-pub use kmip::{ChangeError, DEFAULT_PREFIX, DEFAULT_STEP, KmipVersions, VersionDescription};
-pub use set::{KeySet, Refused};
+pub use change::{ChangeError, DEFAULT_STEP};
+pub use strongroom_key_versions::versions::*;
 
-/// MariaDB's key id. 1 is the system key, 2 the one for temporary files.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct KeyId(pub u32);
-
-/// MariaDB's key version: 1 to 4294967294.
+/// MariaDB's keys on a KMIP server.
 ///
-/// 0 stands for "not encrypted" in pages and 4294967295 for "no such key" in the plugin's interface, so neither is a version.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct KeyVersion(u32);
+/// Only the methods that say so make keys. Keys in every state but Destroyed are given, because data that was written under a key has
+/// to stay readable when the key is deactivated or compromised. Each question is answered within the time of one call of the session.
+pub struct KmipVersions {
+    session: Session,
+    prefix: String,
+    /// The highest version of each key that the server ever gave here, below which no later answer is believed.
+    highest: Mutex<BTreeMap<KeyId, KeyVersion>>,
+}
 
-/// One version of one key.
-#[derive(Debug)]
-pub struct VersionedKey {
+/// What is known of a version without its bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VersionDescription {
     /// The key.
     pub id: KeyId,
     /// Its version.
     pub version: KeyVersion,
-    /// 16, 24 or 32 bytes.
-    pub material: KeyMaterial,
+    /// Its length in bits, where the server gives it.
+    pub bits: Option<u32>,
+    /// Its state, where the server gives it.
+    pub state: Option<State>,
+    /// The object's unique identifier.
+    pub identifier: String,
 }
 
-/// Where versioned keys come from.
-///
-/// An absent key is an answer (an empty list, `None`); [`LoadError`] means that nobody could be asked, or that what came
-/// back cannot be used. Nothing may create a key because of either.
-pub trait VersionedKeys: Send + Sync {
-    /// Every version of every key. For start-up and refresh.
-    ///
-    /// # Errors
-    /// [`LoadError`]: all keys are given, or none.
-    fn load(&self) -> Result<Vec<VersionedKey>, LoadError>;
+/// The prefix of names unless another one is configured.
+pub const DEFAULT_PREFIX: &str = "mariadb";
 
-    /// The same where one version that cannot be used is no reason to go without the others. What to make of those that are
-    /// missing is left to whoever serves the keys: see [`OnLoss`].
-    ///
-    /// # Errors
-    /// [`LoadError`]: nothing is known.
-    fn load_usable(&self) -> Result<Loaded, LoadError> {
-        Ok(Loaded { keys: self.load()?, unusable: Vec::new() })
+/// How many versions in a row may be missing where they have to be probed for one by one.
+const PROBED_GAP: u32 = 8;
+
+const DESCRIBING: [AttributeKind; 3] =
+    [AttributeKind::Name, AttributeKind::State, AttributeKind::CryptographicLength];
+
+impl KmipVersions {
+    /// Keys over this session, named with [`DEFAULT_PREFIX`].
+    #[must_use]
+    pub fn new(session: Session) -> Self {
+        Self::with_prefix(session, DEFAULT_PREFIX)
     }
 
-    /// What shall become of an answer that lacks something which has been served.
-    fn on_loss(&self) -> OnLoss {
-        OnLoss::RefuseAll
+    /// Keys over this session, named with this prefix.
+    #[must_use]
+    pub fn with_prefix(session: Session, prefix: &str) -> Self {
+        Self { session, prefix: prefix.into(), highest: Mutex::new(BTreeMap::new()) }
     }
 
-    /// All versions of one key. Empty: the back end says that there is none. Versions that cannot be used are left out, unless one
-    /// of them is the latest.
+    /// The session.
+    #[must_use]
+    pub fn session(&self) -> &Session {
+        &self.session
+    }
+
+    /// Every version of every key without its bytes, in order.
     ///
     /// # Errors
     /// [`LoadError`].
-    fn key(&self, id: KeyId) -> Result<Vec<VersionedKey>, LoadError>;
-
-    /// One version of one key. `None`: the back end says that there is none.
-    ///
-    /// # Errors
-    /// [`LoadError`].
-    fn version(&self, id: KeyId, version: KeyVersion) -> Result<Option<VersionedKey>, LoadError>;
-
-    /// The longest that an answer takes, and so the longest that somebody waits for an answer that somebody else has asked for.
-    fn patience(&self) -> Duration {
-        Duration::from_secs(60)
+    pub fn list(&self) -> Result<Vec<VersionDescription>, LoadError> {
+        unique(&self.prefix, self.list_all()?)
     }
 
-    /// How the servers of the back end have been doing, for back ends that have servers.
-    fn servers(&self) -> Vec<KeyServer> {
-        Vec::new()
+    /// The versions of one key without their bytes, in order.
+    fn find(&self, id: KeyId) -> Result<Vec<VersionDescription>, LoadError> {
+        let found = self.look(id)?;
+        self.believe(id, found.last().map(|key| key.version))?;
+        Ok(found)
     }
 
-    /// Where in the back end somebody should look who wants to know why the last answer to [`load`](Self::load) was refused,
-    /// for back ends that have such a place, as a file has lines.
-    fn place(&self, _refused: &Refused) -> Option<String> {
-        None
-    }
-}
-
-/// What a source gives of all keys.
-#[derive(Debug, Default)]
-pub struct Loaded {
-    /// The versions that can be used.
-    pub keys: Vec<VersionedKey>,
-    /// Those that are there and cannot.
-    pub unusable: Vec<Unusable>,
-}
-
-/// A version that is there and cannot be used.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Unusable {
-    /// The key.
-    pub id: KeyId,
-    /// Its version.
-    pub version: KeyVersion,
-    /// Its name in the back end.
-    pub name: String,
-    /// What is wrong with it.
-    pub fault: KeyFault,
-}
-
-/// What shall become of an answer that lacks something which has been served.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum OnLoss {
-    /// All of it is refused. For sources that somebody edits as a whole and looks at, as a file.
-    RefuseAll,
-    /// What has been served is served on from memory, and the rest of the answer is taken. For sources whose keys lead lives of
-    /// their own, as on a key server.
-    KeepAndGoOn,
-}
-
-/// How one server of a back end has been doing.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct KeyServer {
-    /// Its address.
-    pub address: String,
-    /// What it is doing now.
-    pub state: KeyServerState,
-    /// When it last answered, whatever the answer.
-    pub last_answer: Option<SystemTime>,
-    /// How long that took, from the request on.
-    pub round_trip: Option<Duration>,
-    /// When it last could not be used, at which step, and why.
-    pub last_failure: Option<(SystemTime, &'static str, String)>,
-}
-
-/// What a server of a back end is doing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum KeyServerState {
-    /// The next question goes to it.
-    InUse,
-    /// It has answered before, and others are asked first.
-    Standby,
-    /// The last attempt failed.
-    Away,
-    /// Nobody had to ask it so far.
-    NotTried,
-}
-
-impl fmt::Display for KeyServerState {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::InUse => "in use",
-            Self::Standby => "standby",
-            Self::Away => "away",
-            Self::NotTried => "not tried",
-        })
-    }
-}
-
-/// A source that somebody else uses as well.
-impl<T: VersionedKeys + ?Sized> VersionedKeys for Arc<T> {
-    fn load(&self) -> Result<Vec<VersionedKey>, LoadError> {
-        T::load(self)
-    }
-
-    fn load_usable(&self) -> Result<Loaded, LoadError> {
-        T::load_usable(self)
-    }
-
-    fn on_loss(&self) -> OnLoss {
-        T::on_loss(self)
-    }
-
-    fn patience(&self) -> Duration {
-        T::patience(self)
-    }
-
-    fn servers(&self) -> Vec<KeyServer> {
-        T::servers(self)
-    }
-
-    fn key(&self, id: KeyId) -> Result<Vec<VersionedKey>, LoadError> {
-        T::key(self, id)
-    }
-
-    fn version(&self, id: KeyId, version: KeyVersion) -> Result<Option<VersionedKey>, LoadError> {
-        T::version(self, id, version)
-    }
-
-    fn place(&self, refused: &Refused) -> Option<String> {
-        T::place(self, refused)
-    }
-}
-
-/// Why keys could not be loaded. Says nothing about which keys exist.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum LoadError {
-    /// The back end could not be asked.
-    CouldNotAsk(strongroom_client::Error),
-    /// A key was found that cannot be used; it is named.
-    Unusable {
-        /// The key's name in the back end.
-        name: String,
-        /// What is wrong with it.
-        fault: KeyFault,
-    },
-    /// The back end gives less than it gave before.
-    Refused(Refused),
-    /// The same, and the place in the back end is known.
-    RefusedAt(Refused, String),
-    /// The key file cannot be read.
-    KeyFile(KeyFileError),
-}
-
-/// Why a key that exists cannot be used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum KeyFault {
-    /// The key has this many bytes instead of 16, 24 or 32.
-    Length(usize),
-    /// Two objects have the name, and it is not known which one is meant.
-    Ambiguous,
-    /// The object is no symmetric key in the clear.
-    NotRaw,
-    /// The server lists the object, and then denies having it.
-    Vanished,
-    /// The key says that it has this many bits, and has this many bytes.
-    LengthMismatch {
-        /// Cryptographic Length, in bits.
-        declared_bits: u32,
-        /// The bytes that are there.
-        bytes: usize,
-    },
-    /// The server does not give the key, for this reason.
-    Withheld(ResultReason),
-}
-
-impl KeyVersion {
-    /// The first version of a key.
-    pub const FIRST: Self = Self(1);
-    /// The highest version there can be.
-    pub const LAST: Self = Self(u32::MAX - 1);
-
-    /// `None` for 0 and for 4294967295, which are no versions.
-    #[must_use]
-    pub const fn new(number: u32) -> Option<Self> {
-        if number == 0 || number == u32::MAX { None } else { Some(Self(number)) }
-    }
-
-    /// The number.
-    #[must_use]
-    pub const fn number(self) -> u32 {
-        self.0
-    }
-
-    /// The version `step` later; `None` when there is none left.
-    #[must_use]
-    pub const fn later(self, step: u32) -> Option<Self> {
-        match self.0.checked_add(step) {
-            Some(number) => Self::new(number),
-            None => None,
-        }
-    }
-}
-
-impl fmt::Display for KeyId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-impl fmt::Display for KeyVersion {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-impl fmt::Display for LoadError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::CouldNotAsk(error) => error.fmt(f),
-            Self::Unusable { name, fault } => write!(f, "key {name:?} cannot be used: {fault}"),
-            Self::Refused(refused) => refused.fmt(f),
-            Self::RefusedAt(refused, place) => {
-                write!(f, "{} at {place}; the keys in use stay as they are", refused.loss())
+    /// The same, whatever was found before.
+    fn look(&self, id: KeyId) -> Result<Vec<VersionDescription>, LoadError> {
+        let mut filter = Attributes::new();
+        filter.push(Attribute::ObjectGroup(self.group(id)));
+        let grouped = match self.session.locate(&filter) {
+            Ok(identifiers) => {
+                let mut found = self.describe(identifiers)?;
+                // A server that takes no notice of the filter gives more.
+                found.retain(|key| key.id == id);
+                found
             }
-            Self::KeyFile(error) => error.fmt(f),
-        }
+            Err(strongroom_client::Error::Refused { .. }) => vec![],
+            Err(error) => return Err(could_not_ask(error)),
+        };
+        if grouped.is_empty() { self.probe(id) } else { Ok(grouped) }
     }
-}
 
-impl std::error::Error for LoadError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::CouldNotAsk(error) => Some(error),
-            Self::Refused(refused) | Self::RefusedAt(refused, _) => Some(refused),
-            Self::KeyFile(error) => Some(error),
-            Self::Unusable { .. } => None,
-        }
-    }
-}
-
-impl From<Unusable> for LoadError {
-    fn from(unusable: Unusable) -> Self {
-        Self::Unusable { name: unusable.name, fault: unusable.fault }
-    }
-}
-
-impl From<strongroom_client::Error> for LoadError {
-    fn from(error: strongroom_client::Error) -> Self {
-        Self::CouldNotAsk(error)
-    }
-}
-
-impl From<KeyFileError> for LoadError {
-    fn from(error: KeyFileError) -> Self {
-        Self::KeyFile(error)
-    }
-}
-
-impl From<Refused> for LoadError {
-    fn from(refused: Refused) -> Self {
-        Self::Refused(refused)
-    }
-}
-
-impl fmt::Display for KeyFault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Length(bytes) => write!(f, "it has {bytes} bytes, and MariaDB takes 16, 24 or 32"),
-            Self::Ambiguous => f.write_str("two objects have this name; destroy the one that was never used"),
-            Self::NotRaw => f.write_str("it is not a symmetric key in the clear"),
-            Self::Vanished => f.write_str("the server lists it and then denies having it; try again"),
-            Self::LengthMismatch { declared_bits, bytes } => {
-                write!(f, "it says that it has {declared_bits} bits, and has {bytes} bytes")
+    /// Looks for the versions of a key by their names, for servers that know no groups: upward from the first until [`PROBED_GAP`] of
+    /// them in a row are missing, and then the same from the highest that was ever seen.
+    fn probe(&self, id: KeyId) -> Result<Vec<VersionDescription>, LoadError> {
+        let seen = self.highest.lock().unwrap_or_else(PoisonError::into_inner).get(&id).copied();
+        let mut found = Vec::new();
+        let (mut next, mut misses) = (Some(KeyVersion::FIRST), 0);
+        while let Some(version) = next {
+            let named = self.named(id, version)?;
+            if named.is_empty() {
+                misses += 1;
+                if misses >= PROBED_GAP {
+                    // Numbers may be far apart, and counting from one to the next could take for ever.
+                    let Some(seen) = seen.filter(|seen| version < *seen) else { break };
+                    (next, misses) = (Some(seen), 0);
+                    continue;
+                }
+            } else {
+                misses = 0;
+                found.extend(named);
             }
-            Self::Withheld(reason) => write!(f, "the server does not give it to this endpoint: {reason}"),
+            next = version.later(1);
         }
+        unique(&self.prefix, found)
+    }
+
+    fn named(&self, id: KeyId, version: KeyVersion) -> Result<Vec<VersionDescription>, LoadError> {
+        let mut filter = Attributes::new();
+        filter.push(Attribute::Name(Name::text(self.name(id, version))));
+        let identifiers = self.session.locate(&filter).map_err(could_not_ask)?;
+        let mut found = self.describe(identifiers)?;
+        found.retain(|key| (key.id, key.version) == (id, version));
+        Ok(found)
+    }
+
+    /// The versions behind these objects, in order. Other objects are left out.
+    fn describe(&self, identifiers: Vec<String>) -> Result<Vec<VersionDescription>, LoadError> {
+        unique(&self.prefix, self.describe_all(identifiers)?)
+    }
+
+    /// The same without a look at whether names are unique, and in no order.
+    fn describe_all(&self, identifiers: Vec<String>) -> Result<Vec<VersionDescription>, LoadError> {
+        self.describe_those(identifiers, is_live)
+    }
+
+    fn describe_those(
+        &self,
+        identifiers: Vec<String>,
+        are_meant: impl Fn(&Attributes) -> bool,
+    ) -> Result<Vec<VersionDescription>, LoadError> {
+        let attributes =
+            self.session.get_attributes_many(&identifiers, &DESCRIBING).map_err(could_not_ask)?;
+        Ok(identifiers
+            .into_iter()
+            .zip(attributes)
+            .filter_map(|(identifier, attributes)| {
+                let attributes = attributes.filter(&are_meant)?;
+                let (id, version) =
+                    attributes.names().find_map(|name| parse_name(&self.prefix, &name.value))?;
+                Some(VersionDescription {
+                    id,
+                    version,
+                    bits: attributes.cryptographic_length().filter(|bits| *bits > 0),
+                    state: attributes.state(),
+                    identifier,
+                })
+            })
+            .collect())
+    }
+
+    /// Holds an answer's latest version against the highest that was ever given, and remembers the higher one.
+    fn believe(&self, id: KeyId, latest: Option<KeyVersion>) -> Result<(), Refused> {
+        let mut highest = self.highest.lock().unwrap_or_else(PoisonError::into_inner);
+        match (highest.get(&id).copied(), latest) {
+            (Some(_), None) => Err(Refused::KeyDropped(id)),
+            (Some(served), Some(offered)) if offered < served => {
+                Err(Refused::LatestLowered { id, served, offered })
+            }
+            (_, Some(latest)) => {
+                highest.insert(id, latest);
+                Ok(())
+            }
+            (None, None) => Ok(()),
+        }
+    }
+
+    /// The same for an answer about all keys.
+    fn believe_all(&self, found: &[VersionDescription]) -> Result<(), Refused> {
+        let latest = latest(found);
+        let known: Vec<KeyId> =
+            self.highest.lock().unwrap_or_else(PoisonError::into_inner).keys().copied().collect();
+        for id in known {
+            self.believe(id, latest.get(&id).copied())?;
+        }
+        latest.into_iter().try_for_each(|(id, version)| self.believe(id, Some(version)))
+    }
+
+    /// Remembers how far an answer goes whose shortcomings somebody else judges.
+    fn take_note(&self, found: &[VersionDescription]) {
+        let mut highest = self.highest.lock().unwrap_or_else(PoisonError::into_inner);
+        for (id, version) in latest(found) {
+            let known = highest.entry(id).or_insert(version);
+            *known = version.max(*known);
+        }
+    }
+
+    /// Every version of every key without its bytes, in no order, those of the same name among them.
+    fn list_all(&self) -> Result<Vec<VersionDescription>, LoadError> {
+        let mut filter = Attributes::new();
+        filter.push(Attribute::ObjectType(ObjectType::SymmetricKey));
+        let identifiers = self.session.locate(&filter).map_err(could_not_ask)?;
+        self.describe_all(identifiers)
+    }
+
+    fn group(&self, id: KeyId) -> String {
+        format!("{}/{id}", self.prefix)
+    }
+
+    fn name(&self, id: KeyId, version: KeyVersion) -> String {
+        format!("{}/{id}/{version}", self.prefix)
     }
 }
 
-/// Whether MariaDB takes a key of this many bytes.
-pub(crate) fn is_usable_length(bytes: usize) -> bool {
-    matches!(bytes, 16 | 24 | 32)
+/// A KMIP server could not be asked, or refused.
+#[must_use]
+pub fn could_not_ask(error: strongroom_client::Error) -> LoadError {
+    let is_silence = error.is_silence();
+    CouldNotAsk::new(error, is_silence).into()
+}
+
+/// The latest version of each key.
+fn latest(found: &[VersionDescription]) -> BTreeMap<KeyId, KeyVersion> {
+    let mut latest = BTreeMap::new();
+    for key in found {
+        let highest = latest.entry(key.id).or_insert(key.version);
+        *highest = key.version.max(*highest);
+    }
+    latest
+}
+
+/// Sorts, and refuses two objects of one name: a page written under one of them cannot be read with the other.
+fn unique(prefix: &str, mut keys: Vec<VersionDescription>) -> Result<Vec<VersionDescription>, LoadError> {
+    keys.sort_by_key(|key| (key.id, key.version));
+    let same = |pair: &&[VersionDescription]| (pair[0].id, pair[0].version) == (pair[1].id, pair[1].version);
+    match keys.windows(2).find(same) {
+        Some(pair) => Err(LoadError::Unusable {
+            name: format!("{prefix}/{}/{}", pair[0].id, pair[0].version),
+            fault: KeyFault::Ambiguous,
+        }),
+        None => Ok(keys),
+    }
+}
+
+/// Key id and version of a name; `None` for names of another making, such as `mariadb/01/1`.
+fn parse_name(prefix: &str, name: &str) -> Option<(KeyId, KeyVersion)> {
+    let (id, version) = name.strip_prefix(prefix)?.strip_prefix('/')?.split_once('/')?;
+    let (id, version) = (KeyId(number(id)?), KeyVersion::new(number(version)?)?);
+    Some((id, version))
+}
+
+/// A number as it is printed here: digits without leading zeros.
+fn number(text: &str) -> Option<u32> {
+    let number: u32 = text.parse().ok()?;
+    (number.to_string() == text).then_some(number)
 }
 
 #[cfg(test)]
@@ -358,12 +273,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_two_numbers_with_another_meaning_are_no_versions() {
-        assert_eq!(KeyVersion::new(0), None);
-        assert_eq!(KeyVersion::new(u32::MAX), None);
-        assert_eq!(KeyVersion::new(1), Some(KeyVersion::FIRST));
-        assert_eq!(KeyVersion::LAST.later(1), None);
-        assert_eq!(KeyVersion::FIRST.later(u32::MAX), None);
-        assert_eq!(KeyVersion::FIRST.later(2).unwrap().number(), 3);
+    fn only_names_that_are_written_here_are_read() {
+        let key = |name| parse_name("mariadb", name).map(|(id, version)| (id.0, version.number()));
+        assert_eq!(key("mariadb/1/3"), Some((1, 3)));
+        assert_eq!(key("mariadb/4294967295/4294967294"), Some((u32::MAX, u32::MAX - 1)));
+        for foreign in [
+            "mariadb/1",
+            "mariadb/1/",
+            "mariadb//1",
+            "mariadb/1/0",
+            "mariadb/1/4294967295",
+            "mariadb/01/1",
+            "mariadb/1/+1",
+            "mariadb/1/1/1",
+            "mariadb2/1/1",
+            "other/1/1",
+            "mariadb/1/x",
+        ] {
+            assert_eq!(key(foreign), None, "{foreign}");
+        }
     }
 }

@@ -200,7 +200,7 @@ fn two_objects_of_one_name_are_not_guessed_at(keys: &KmipVersions) {
     assert!(ambiguous(keys.load()));
     let usable = keys.load_usable().unwrap();
     assert!(usable.keys.is_empty());
-    assert_eq!((usable.unusable.len(), usable.unusable[0].fault), (1, KeyFault::Ambiguous));
+    assert_eq!((usable.unusable.len(), &usable.unusable[0].fault), (1, &KeyFault::Ambiguous));
     assert!(ambiguous(keys.version(KeyId(1), version(1)).map(|_| vec![])));
     keys.session().destroy(&twin).unwrap();
     assert_eq!(versions(keys, 1), [1]);

@@ -8,7 +8,9 @@ use std::ptr;
 use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
-use strongroom_keyring::versions::{KeyFault, KeyId, KeyVersion, LoadError, VersionedKey, VersionedKeys};
+use strongroom_key_versions::versions::{
+    KeyFault, KeyId, KeyVersion, LoadError, VersionedKey, VersionedKeys,
+};
 use strongroom_mariadb_core::crypt::Algorithm;
 use strongroom_mariadb_core::declare_plugins;
 use strongroom_mariadb_core::layout::{

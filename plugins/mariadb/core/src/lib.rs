@@ -1,7 +1,7 @@
 //! MariaDB's plugin and encryption interfaces, shared by the key management plugins.
 //!
 //! A plugin made with this crate is a thin library: it declares its name and variables, builds a source of keys
-//! ([`VersionedKeys`](strongroom_keyring::versions::VersionedKeys)) and hands it to [`served::begin`]. Everything that
+//! ([`VersionedKeys`](strongroom_key_versions::versions::VersionedKeys)) and hands it to [`served::begin`]. Everything that
 //! MariaDB calls afterwards is here.
 //!
 //! | module | what it holds |

@@ -8,7 +8,7 @@ use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use strongroom_keyring::versions::{KeyId, KeyVersion, VersionedKeys};
+use strongroom_key_versions::versions::{KeyId, KeyVersion, VersionedKeys};
 use strongroom_plugin_abi::boundary::guard;
 use strongroom_plugin_abi::pointers;
 

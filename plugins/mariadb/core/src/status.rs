@@ -2,7 +2,7 @@
 
 use std::ffi::{c_int, c_void};
 
-use strongroom_keyring::versions::KeySet;
+use strongroom_key_versions::versions::KeySet;
 use strongroom_plugin_abi::boundary::guard;
 use strongroom_plugin_abi::{pointers, text};
 
@@ -209,7 +209,7 @@ unsafe fn fill(out: *mut ShowVariable, buffer: *mut c_void, show_type: ShowType)
 
 #[cfg(test)]
 mod tests {
-    use strongroom_keyring::versions::{KeyId, KeyVersion, VersionedKey};
+    use strongroom_key_versions::versions::{KeyId, KeyVersion, VersionedKey};
     use strongroom_secret::KeyMaterial;
 
     use super::*;

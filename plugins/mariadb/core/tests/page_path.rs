@@ -6,7 +6,7 @@ use std::cell::Cell;
 use std::ffi::{c_int, c_uint};
 use std::ptr;
 
-use strongroom_keyring::versions::{KeyId, KeyVersion, LoadError, VersionedKey, VersionedKeys};
+use strongroom_key_versions::versions::{KeyId, KeyVersion, LoadError, VersionedKey, VersionedKeys};
 use strongroom_mariadb_core::crypt::Algorithm;
 use strongroom_mariadb_core::layout::{
     DECRYPT, ENCRYPT, Encryption, KEY_BUFFER_TOO_SMALL, KEY_VERSION_INVALID, NOPAD,

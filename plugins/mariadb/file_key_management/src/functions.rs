@@ -6,8 +6,8 @@
 use std::ffi::{c_char, c_ulong};
 use std::ptr;
 
-use strongroom_keyring::key_file::{append, text};
-use strongroom_keyring::versions::{KeyId, KeyVersion};
+use strongroom_key_versions::key_file::{append, text};
+use strongroom_key_versions::versions::{KeyId, KeyVersion};
 use strongroom_mariadb_core::functions::{self, check_privilege, fail, init, number, number_or_fail};
 use strongroom_mariadb_core::layout::{
     ARGUMENT_INTEGER, ARGUMENT_TEXT, FUNCTION_RESULT_BYTES, FunctionArguments, FunctionInit,

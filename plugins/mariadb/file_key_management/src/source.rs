@@ -3,8 +3,8 @@
 use std::ffi::c_uint;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use strongroom_keyring::key_file::{Derivation, FileKey, KeyFile, KeyFileError, Location};
-use strongroom_keyring::versions::LoadError;
+use strongroom_key_versions::key_file::{Derivation, FileKey, KeyFile, KeyFileError, Location};
+use strongroom_key_versions::versions::LoadError;
 use strongroom_mariadb_core::crypt::Algorithm;
 use strongroom_mariadb_core::keys::service::StartError;
 use strongroom_mariadb_core::served::{self, BeginError};

@@ -8,7 +8,7 @@ use std::ffi::{CStr, c_char, c_void};
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, AtomicU8, AtomicU32, AtomicU64, Ordering};
 
-use strongroom_keyring::key_file::{Derivation, Digest, FileKey, Location};
+use strongroom_key_versions::key_file::{Derivation, Digest, FileKey, Location};
 use strongroom_mariadb_core::crypt::Algorithm;
 use strongroom_mariadb_core::layout::{
     EnumVariable, ServerOwned, StringVariable, SwitchVariable, TypeLib, UintVariable, VariableHeader,

@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use strongroom_keyring::versions::{KeyId, KeyVersion};
+use strongroom_key_versions::versions::{KeyId, KeyVersion};
 
 /// How long "there is no such key" is believed. Short, because an administrator who has just made the key will try
 /// again at once.

@@ -4,8 +4,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use strongroom_keyring::cache::{CacheError, Cached, SealedCache};
-use strongroom_keyring::versions::KeySet;
+use strongroom_key_versions::cache::{CacheError, Cached, SealedCache};
+use strongroom_key_versions::versions::KeySet;
 
 use crate::server::Log;
 

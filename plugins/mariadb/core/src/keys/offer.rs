@@ -4,7 +4,7 @@
 //! a version. And no version is served as the latest one of its key while a later one is known to be there, because data may have
 //! been written with that one.
 
-use strongroom_keyring::versions::{
+use strongroom_key_versions::versions::{
     KeyId, KeySet, KeyVersion, LoadError, Loaded, OnLoss, Refused, Unusable, VersionedKeys,
 };
 

@@ -107,7 +107,7 @@ impl Orders {
 
 #[cfg(test)]
 mod tests {
-    use strongroom_keyring::versions::KeyId;
+    use strongroom_key_versions::versions::KeyId;
 
     use super::*;
     use crate::keys::service::tests::{Backend, Bench};

@@ -4,8 +4,8 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use strongroom_keyring::cache::{CacheError, Cached};
-use strongroom_keyring::versions::{
+use strongroom_key_versions::cache::{CacheError, Cached};
+use strongroom_key_versions::versions::{
     KeyId, KeyServer, KeySet, KeyVersion, LoadError, Refused, Unusable, VersionedKeys,
 };
 use strongroom_secret::KeyMaterial;
@@ -377,7 +377,7 @@ fn later(old: &KeySet, new: &KeySet) -> Vec<(KeyId, KeyVersion)> {
 
 /// Whether no key server gave a sign of life.
 fn is_silence(error: &LoadError) -> bool {
-    matches!(error, LoadError::CouldNotAsk(error) if error.is_silence())
+    matches!(error, LoadError::CouldNotAsk(could_not) if could_not.is_silence())
 }
 
 /// A lock that a panic has left open is still good: both contents are valid at every step.

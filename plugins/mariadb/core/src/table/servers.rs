@@ -3,7 +3,7 @@
 use std::ffi::{CStr, c_int, c_void};
 use std::time::SystemTime;
 
-use strongroom_keyring::versions::KeyServer;
+use strongroom_key_versions::versions::KeyServer;
 
 use super::field::{Kind, Value};
 use super::rows;
@@ -73,7 +73,7 @@ fn shown(text: &str) -> String {
 mod tests {
     use std::time::{Duration, UNIX_EPOCH};
 
-    use strongroom_keyring::versions::KeyServerState;
+    use strongroom_key_versions::versions::KeyServerState;
 
     use super::*;
 

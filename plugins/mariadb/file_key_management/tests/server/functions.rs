@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
-use strongroom_keyring::key_file::{Derivation, sealed};
+use strongroom_key_versions::key_file::{Derivation, sealed};
 use strongroom_testkit::mariadb::{Options, Series, Server};
 use strongroom_testkit::{Unavailable, every_series, need, skip};
 

@@ -4,7 +4,7 @@
 use std::fs;
 use std::process::Stdio;
 
-use strongroom_keyring::key_file::{Derivation, sealed};
+use strongroom_key_versions::key_file::{Derivation, sealed};
 use strongroom_testkit::mariadb::Series;
 use strongroom_testkit::{every_series, need};
 

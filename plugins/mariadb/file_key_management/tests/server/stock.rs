@@ -1,7 +1,7 @@
 //! Data and files go both ways between the server's own plugin and ours. Each change of plugin follows a crash, so that the
 //! redo log, the Aria log and the binary log are read by the other side too.
 
-use strongroom_keyring::key_file::{Derivation, sealed};
+use strongroom_key_versions::key_file::{Derivation, sealed};
 use strongroom_testkit::mariadb::{Series, Server};
 use strongroom_testkit::{every_series, need};
 

@@ -3,9 +3,7 @@
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc;
 
-use strongroom_client::address::ServerAddress;
-use strongroom_client::error::{Cause, Error, ServerFailure, Step};
-use strongroom_keyring::versions::{KeyFault, Loaded, OnLoss, VersionedKey};
+use strongroom_key_versions::versions::{CouldNotAsk, KeyFault, Loaded, OnLoss, VersionedKey};
 
 use super::*;
 
@@ -73,9 +71,8 @@ impl Bench {
             drop(lock(&self.gate));
         }
         if self.away.load(Ordering::SeqCst) {
-            let server: ServerAddress = "vault.example:5696".parse().expect("an address");
-            let failure = ServerFailure { server, step: Step::Tcp, cause: Cause::Refused };
-            return Err(Error::NoServer { failures: vec![failure] }.into());
+            let refused = std::io::Error::other("vault.example:5696: connection refused");
+            return Err(CouldNotAsk::new(refused, true).into());
         }
         Ok(keys
             .iter()

@@ -5,8 +5,7 @@ use std::fmt;
 use strongroom_kmip::attribute::{Attribute, Attributes, Name};
 use strongroom_kmip::types::{CryptographicAlgorithm, State, UsageMask};
 
-use super::super::{KeyFault, KeyId, KeyVersion, LoadError, Refused};
-use super::KmipVersions;
+use super::{CouldNotAsk, KeyFault, KeyId, KeyVersion, KmipVersions, LoadError, Refused, could_not_ask};
 use crate::backend::{activated, dispose, is_live};
 
 /// Why no key or version was made.
@@ -119,7 +118,7 @@ impl KmipVersions {
             Ok(made) => {
                 // Where nobody can be asked any more, the version is made all the same, and a twin would show when it is fetched.
                 if self.others(id, version, &made).unwrap_or(false) {
-                    dispose(&self.session, &made).map_err(LoadError::from)?;
+                    dispose(&self.session, &made).map_err(could_not_ask)?;
                     return Err(ChangeError::Overtaken(id, version));
                 }
             }
@@ -128,16 +127,16 @@ impl KmipVersions {
                 // be on its way.
                 match self.named(id, version) {
                     Ok(found) if found.len() == 1 => {}
-                    _ => return Err(LoadError::from(error).into()),
+                    _ => return Err(could_not_ask(error).into()),
                 }
             }
             Err(error @ strongroom_client::Error::Refused { .. }) => {
                 return match self.named(id, version) {
                     Ok(found) if !found.is_empty() => Err(ChangeError::Overtaken(id, version)),
-                    _ => Err(LoadError::from(error).into()),
+                    _ => Err(could_not_ask(error).into()),
                 };
             }
-            Err(error) => return Err(LoadError::from(error).into()),
+            Err(error) => return Err(could_not_ask(error).into()),
         }
         self.believe(id, Some(version))?;
         Ok(version)
@@ -152,13 +151,13 @@ impl KmipVersions {
             filter.push(Attribute::ObjectGroup(self.group(id)));
             filter.push(Attribute::State(state));
             let gone =
-                self.session.locate(&filter).map_err(LoadError::from).and_then(|identifiers| {
+                self.session.locate(&filter).map_err(could_not_ask).and_then(|identifiers| {
                     self.describe_those(identifiers, |attributes| !is_live(attributes))
                 });
             let gone = match gone {
                 Ok(gone) => gone,
                 // A server that cannot be asked for them.
-                Err(LoadError::CouldNotAsk(strongroom_client::Error::Refused { .. })) => continue,
+                Err(LoadError::CouldNotAsk(could_not)) if is_refusal(&could_not) => continue,
                 Err(error) => return Err(error),
             };
             latest = gone.iter().filter(|key| key.id == id).map(|key| key.version).max().max(latest);
@@ -173,6 +172,10 @@ impl KmipVersions {
             Err(error) => Err(error),
         }
     }
+}
+
+fn is_refusal(could_not: &CouldNotAsk) -> bool {
+    matches!(could_not.downcast_ref(), Some(strongroom_client::Error::Refused { .. }))
 }
 
 impl From<LoadError> for ChangeError {

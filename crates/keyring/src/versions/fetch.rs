@@ -6,11 +6,10 @@ use strongroom_client::error::Step;
 use strongroom_client::session::{AnswerFault, ServerHealth};
 use strongroom_kmip::ManagedObject;
 
-use super::super::{
-    KeyFault, KeyId, KeyServer, KeyServerState, KeyVersion, LoadError, Loaded, OnLoss, Unusable,
-    VersionedKey, VersionedKeys, is_usable_length,
+use super::{
+    KeyFault, KeyId, KeyServer, KeyServerState, KeyVersion, KmipVersions, LoadError, Loaded, OnLoss,
+    Unusable, VersionDescription, VersionedKey, VersionedKeys, could_not_ask, is_usable_length,
 };
-use super::{KmipVersions, VersionDescription};
 
 impl VersionedKeys for KmipVersions {
     fn load(&self) -> Result<Vec<VersionedKey>, LoadError> {
@@ -69,7 +68,7 @@ impl KmipVersions {
     fn fetch(&self, found: Vec<VersionDescription>) -> Result<Loaded, LoadError> {
         let (found, mut unusable) = self.apart(found);
         let identifiers: Vec<_> = found.iter().map(|key| key.identifier.clone()).collect();
-        let objects = self.session.get_each(&identifiers)?;
+        let objects = self.session.get_each(&identifiers).map_err(could_not_ask)?;
         let mut keys = Vec::with_capacity(found.len());
         for (key, object) in found.iter().zip(objects) {
             let usable = match object {
@@ -99,7 +98,7 @@ impl KmipVersions {
     }
 
     pub(super) fn fetch_one(&self, found: &VersionDescription) -> Result<Option<VersionedKey>, LoadError> {
-        match self.session.get(&found.identifier)? {
+        match self.session.get(&found.identifier).map_err(could_not_ask)? {
             Some(object) => Ok(Some(self.versioned(found, object)?)),
             None => Ok(None),
         }
@@ -149,10 +148,12 @@ fn key_server(health: ServerHealth) -> KeyServer {
 /// What is wrong with one object, where the error is about it and not about the server.
 fn fault_of(error: strongroom_client::Error) -> Result<KeyFault, LoadError> {
     match error {
-        strongroom_client::Error::Refused { failure, .. } => Ok(KeyFault::Withheld(failure.reason)),
+        strongroom_client::Error::Refused { failure, .. } => {
+            Ok(KeyFault::Withheld(failure.reason.to_string()))
+        }
         strongroom_client::Error::Answer {
             fault: AnswerFault::KeyLength { declared_bits, bytes }, ..
         } => Ok(KeyFault::LengthMismatch { declared_bits, bytes }),
-        other => Err(other.into()),
+        other => Err(could_not_ask(other)),
     }
 }
