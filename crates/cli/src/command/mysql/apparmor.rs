@@ -32,21 +32,34 @@ pub(super) fn profile(folder: &Path, site: &Site) -> Option<Profile> {
 
 /// The rules that this server needs, between two marks.
 pub(super) fn rules(site: &Site, library: &Path, endpoint: &Path) -> String {
-    let global = site.global_manifest();
-    let configuration = site.global_configuration();
+    let (global, configuration) = (site.global_manifest(), site.global_configuration());
     let mut lines = vec![BEGIN.to_owned()];
-    for file in [&global, &configuration] {
-        lines.push(format!("{} r,", file.display()));
+    for file in [global, configuration, site.local_manifest(), site.local_configuration()] {
+        lines.push(format!("{} r,", pattern(&file, "")));
     }
-    for file in [site.local_manifest(), site.local_configuration()] {
-        lines.push(format!("{} r,", file.display()));
-    }
-    lines.push(format!("{} mr,", library.display()));
-    lines.push(format!("{}/ r,", endpoint.display()));
-    lines.push(format!("{}/** r,", endpoint.display()));
+    lines.push(format!("{} mr,", pattern(library, "")));
+    // The kernel asks about the folder that a link leads to.
+    let endpoint = fs::canonicalize(endpoint).unwrap_or_else(|_| endpoint.to_owned());
+    lines.push(format!("{} r,", pattern(&endpoint, "/")));
+    lines.push(format!("{} r,", pattern(&endpoint, "/**")));
     lines.push("network tcp,".to_owned());
     lines.push(END.to_owned());
     lines.join("\n") + "\n"
+}
+
+/// A pattern for this very path and what follows it: one character that AppArmor takes for something else would keep the whole profile
+/// from being loaded.
+fn pattern(path: &Path, rest: &str) -> String {
+    let mut text = String::new();
+    for character in path.to_string_lossy().chars() {
+        if matches!(character, '\\' | '"' | '*' | '?' | '[' | ']' | '{' | '}' | '^') {
+            text.push('\\');
+        }
+        text.push(character);
+    }
+    text.push_str(rest);
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-+*".contains(c);
+    if text.chars().all(is_plain) { text } else { format!("\"{text}\"") }
 }
 
 /// The administrator's file with these rules, in the place of those of an earlier run.
@@ -70,6 +83,21 @@ pub(super) fn has_rules(text: &str, rules: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// `apparmor_parser` 3.0 takes each of these. Without their marks some keep it from loading the profile, and others let in more.
+    #[test]
+    fn a_path_is_a_pattern_for_itself_alone() {
+        for (path, rest, expected) in [
+            ("/usr/sbin/mysqld.my", "", "/usr/sbin/mysqld.my"),
+            ("/etc/mysql/strongroom-1_a+b", "/**", "/etc/mysql/strongroom-1_a+b/**"),
+            ("/srv/my data", "/", "\"/srv/my data/\""),
+            ("/srv/a*b?c[d]", "/**", r#""/srv/a\*b\?c\[d\]/**""#),
+            ("/srv/@{x}^", "", r#""/srv/@\{x\}\^""#),
+            (r#"/srv/"\ключ"#, "", r#""/srv/\"\\ключ""#),
+        ] {
+            assert_eq!(pattern(Path::new(path), rest), expected);
+        }
+    }
 
     #[test]
     fn rules_take_the_place_of_earlier_ones_and_leave_the_rest() {
