@@ -35,8 +35,10 @@ const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 /// A configuration in force.
 pub struct Loaded {
     configuration: Configuration,
-    /// The servers of the endpoint as it was read last.
+    /// The servers of the endpoint that is in use.
     servers: Mutex<Vec<ServerAddress>>,
+    /// The endpoint that is in use, as long as it has to be opened once more for the group. Its private key is kept no longer.
+    unsettled: Mutex<Option<Endpoint>>,
     log: Log,
     keyring: CachedKeyring,
     /// The Object Group; `None` while the server's uuid is its name and not known yet, and where there is none.
@@ -116,7 +118,10 @@ impl Loaded {
             configuration.cache_keys,
         );
         Ok(Self {
-            servers: Mutex::new(endpoint.servers),
+            servers: Mutex::new(endpoint.servers.clone()),
+            unsettled: Mutex::new(
+                (configuration.group == Group::ServerUuid && group.is_none()).then_some(endpoint),
+            ),
             configuration,
             log,
             keyring,
@@ -213,14 +218,17 @@ impl Loaded {
                 _ => false,
             };
         };
-        match self.reopen(Some(uuid.clone())) {
+        let mut unsettled = lock(&self.unsettled);
+        let Some(endpoint) = &*unsettled else { return false };
+        match keyring(endpoint, &self.configuration, Some(uuid.clone())) {
             Ok(keyring) => {
                 self.keyring.replace(keyring);
                 *group = Some(uuid);
+                *unsettled = None;
                 true
             }
             Err(error) => {
-                self.log.error(&format!("the endpoint cannot be read again: {error}"));
+                self.log.error(&format!("the keys of this server's group cannot be reached: {error}"));
                 false
             }
         }
@@ -251,7 +259,7 @@ impl Loaded {
             files.passed_over = before;
             return;
         }
-        match self.try_endpoint().and_then(|()| self.adopt_endpoint()) {
+        match self.try_files().and_then(|endpoint| self.adopt(endpoint)) {
             Ok(()) => {
                 files.prints = prints;
                 self.log.note("the endpoint's files have changed, and are used as they are now");
@@ -271,34 +279,31 @@ impl Loaded {
         }
     }
 
-    /// Whether a server answers to the endpoint as its files are now. Nobody is asked where none has answered to those in use.
-    fn try_endpoint(&self) -> Result<(), OpenError> {
+    /// The endpoint as its files are now, to which a server answers. Nobody is asked where none has answered to the one in use.
+    fn try_files(&self) -> Result<Endpoint, OpenError> {
         let endpoint = endpoint(&self.configuration).map_err(OpenError::Endpoint)?;
         if !self.has_answered() {
-            return Ok(());
+            return Ok(endpoint);
         }
         // Whoever waits for this waits for a question to the old servers too.
         let options = Options { total: self.configuration.timeout, ..options(&self.configuration) };
         match Session::connect(&endpoint, options) {
-            Ok(_) => Ok(()),
+            Ok(_) => Ok(endpoint),
             Err(strongroom_client::Error::TlsConfig(error)) => Err(OpenError::Tls(error)),
             Err(error) => Err(OpenError::Away(error)),
         }
     }
 
-    /// Uses the endpoint as its files are now. The group is held fast meanwhile, lest what another thread has opened for a group gives
-    /// way to what was opened without one.
-    fn adopt_endpoint(&self) -> Result<(), OpenError> {
+    /// Uses another endpoint from now on. The group is held fast meanwhile, lest what another thread has opened for a group gives way
+    /// to what was opened without one.
+    fn adopt(&self, endpoint: Endpoint) -> Result<(), OpenError> {
         let group = lock(&self.group);
-        self.keyring.replace(self.reopen(group.clone())?);
+        let keyring = keyring(&endpoint, &self.configuration, group.clone()).map_err(OpenError::Tls)?;
+        self.keyring.replace(keyring);
+        lock(&self.servers).clone_from(&endpoint.servers);
+        let mut unsettled = lock(&self.unsettled);
+        *unsettled = unsettled.is_some().then_some(endpoint);
         Ok(())
-    }
-
-    fn reopen(&self, group: Option<String>) -> Result<Keyring, OpenError> {
-        let endpoint = endpoint(&self.configuration).map_err(OpenError::Endpoint)?;
-        let keyring = keyring(&endpoint, &self.configuration, group).map_err(OpenError::Tls)?;
-        *lock(&self.servers) = endpoint.servers;
-        Ok(keyring)
     }
 
     /// Notes what an answer says about the servers.

@@ -72,7 +72,8 @@ fn the_servers_uuid_is_the_group_as_soon_as_it_is_known() {
     let vault = Vault::start();
     let dir = vault.enrol("db");
     let data = tempfile::tempdir().unwrap();
-    let service = of_server(&dir, data.path());
+    let conf = super::copy(&dir, &data.path().join("conf"));
+    let service = of_server(&conf, data.path());
     // InnoDB looks whether the keyring works before the server has a uuid.
     generate(&service, own("DefaultMasterKey")).unwrap();
     service.remove(own("DefaultMasterKey")).unwrap();
@@ -80,6 +81,8 @@ fn the_servers_uuid_is_the_group_as_soon_as_it_is_known() {
     assert!(matches!(generate(&service, own("persisted_variables_key")), Err(Trouble::NoServerUuid)));
     assert!(matches!(service.names(), Err(Trouble::NoServerUuid)));
 
+    // The group is settled with the endpoint that has answered, whatever lies on the disk meanwhile.
+    std::fs::write(conf.join("okvclient.ora"), "SERVER=127.0.0.1:1\n").unwrap();
     std::fs::write(data.path().join("auto.cnf"), format!("[auto]\nserver-uuid={UUID}\n")).unwrap();
     generate(&service, own("persisted_variables_key")).unwrap();
     let group = in_group(&dir, Group::Named(UUID.into()));
