@@ -7,6 +7,7 @@ use strongroom_testkit::built::PluginFolder;
 use strongroom_testkit::mysql::Options;
 pub(crate) use strongroom_testkit::mysql::keys::{create_functions, keys, master_keys, status};
 pub(crate) use strongroom_testkit::mysql::tables::{SECRET, checksums, encrypted_table, fill};
+use strongroom_testkit::other_maker::{self, Habits};
 use strongroom_testkit::plugin;
 use strongroom_testkit::vault::Vault;
 
@@ -43,6 +44,16 @@ pub(crate) fn options(plugins: &PluginFolder, configuration: &str) -> Options {
     Options::default()
         .library(plugins.path().join(format!("{COMPONENT}.so")))
         .component(COMPONENT, configuration)
+}
+
+/// A front before the vault that counts its requests and can fail them, and a server with its keys behind it.
+pub(crate) fn behind_a_front(rig: &Rig) -> (other_maker::Server, Options, tempfile::TempDir) {
+    let front = other_maker::Server::start(&rig.vault, "db1", Habits::default());
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let endpoint = folder.path().join("endpoint");
+    front.write_endpoint_directory(&endpoint);
+    let options = rig.options(&of_directory(&endpoint));
+    (front, options, folder)
 }
 
 /// A configuration that names an endpoint directory and no more.

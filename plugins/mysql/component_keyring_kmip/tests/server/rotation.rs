@@ -4,31 +4,26 @@ use std::time::{Duration, Instant};
 
 use ::mysql::prelude::Queryable;
 use strongroom_testkit::mysql::{Options, Server};
-use strongroom_testkit::other_maker::{self, Fault, Habits, Trouble};
+use strongroom_testkit::other_maker::{self, Fault, Trouble};
 use strongroom_testkit::process::wait_until;
 use strongroom_testkit::{Unavailable, need};
 
-use crate::rig::{ROTATE, ROTATE_BINLOG, Rig, checksums, encrypted_table, of_directory};
+use crate::rig::{ROTATE, ROTATE_BINLOG, Rig, behind_a_front, checksums, encrypted_table};
 
 /// No rotation asks so often; it is here so that a test ends.
 const CALLS_MAX: u32 = 100;
 /// A refusal comes at once where the vault does not hang.
 const BOUND: Duration = Duration::from_secs(60);
 
-/// A vault behind a front that can fail, and a server with keys there.
-fn behind_a_front(rig: &Rig) -> (other_maker::Server, Options, tempfile::TempDir) {
-    let front = other_maker::Server::start(&rig.vault, "db1", Habits::default());
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    let endpoint = folder.path().join("endpoint");
-    front.write_endpoint_directory(&endpoint);
-    let options = rig.options(&of_directory(&endpoint)).arg("--log-bin=bin").arg("--binlog-encryption=ON");
-    (front, options.arg("--server-id=1"), folder)
+fn with_binary_log(rig: &Rig) -> (other_maker::Server, Options, tempfile::TempDir) {
+    let (front, options, folder) = behind_a_front(rig);
+    (front, options.arg("--log-bin=bin").arg("--binlog-encryption=ON").arg("--server-id=1"), folder)
 }
 
 /// Lets the vault fail from each call of the rotation on, then from the next, until the rotation needs no more calls.
 fn rotate_with(statement: &str, faults: &[Fault]) -> Result<(), Unavailable> {
     let rig = Rig::new();
-    let (front, options, _folder) = behind_a_front(&rig);
+    let (front, options, _folder) = with_binary_log(&rig);
     let mut server = Server::start(options)?;
     for table in ["a", "b", "c"] {
         encrypted_table(&mut server, table);
@@ -80,7 +75,7 @@ fn the_binary_logs_rotation_completes_or_is_as_before_however_the_vault_fails() 
 /// Kills the server while each call of the rotation waits for its answer, or every `step`-th.
 fn kill_within(statement: &'static str, step: usize) -> Result<(), Unavailable> {
     let rig = Rig::new();
-    let (front, options, _folder) = behind_a_front(&rig);
+    let (front, options, _folder) = with_binary_log(&rig);
     let mut server = Server::start(options)?;
     encrypted_table(&mut server, "a");
     encrypted_table(&mut server, "b");
@@ -160,7 +155,7 @@ fn a_server_killed_at_any_moment_of_rotations_keeps_every_table() {
 #[test]
 fn a_rotation_asks_the_vault_as_often_for_many_tablespaces_as_for_few() {
     let rig = Rig::new();
-    let (front, options, _folder) = behind_a_front(&rig);
+    let (front, options, _folder) = with_binary_log(&rig);
     let mut server = need!(Server::start(options));
     server.sql("CREATE DATABASE t");
     let asked = |server: &mut Server, tables: std::ops::Range<u32>| {

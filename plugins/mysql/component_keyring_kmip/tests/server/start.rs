@@ -6,10 +6,11 @@ use std::path::Path;
 use std::process::ExitStatus;
 
 use strongroom_testkit::mysql::{Options, Server, installation, other_user};
-use strongroom_testkit::{need, skip};
+use strongroom_testkit::{Unavailable, need, skip};
 
 use crate::rig::{
-    COMPONENT, ROTATE, Rig, checksums, create_functions, encrypted_table, keys, of_directory, status,
+    COMPONENT, ROTATE, Rig, behind_a_front, checksums, create_functions, encrypted_table, keys, of_directory,
+    status,
 };
 
 const STOCK: &str = "component_keyring_file";
@@ -61,6 +62,49 @@ fn a_server_started_as_root_works_as_the_user_it_becomes() {
     for entry in fs::read_dir(server.data()).expect("the data directory").flatten() {
         assert_eq!(entry.metadata().expect("metadata").uid(), user, "{}", entry.path().display());
     }
+}
+
+/// A vault with this many keys is listed in pages when a server starts, and what is used of it is fetched.
+fn starts_with(number: u32) -> Result<(), Unavailable> {
+    const FEW: u32 = 400;
+    /// As many identifiers as are asked for at once.
+    const PAGE: u32 = 1000;
+    let rig = Rig::new();
+    let (front, options, _folder) = behind_a_front(&rig);
+    let mut server = Server::start(options)?;
+    create_functions(&mut server);
+    encrypted_table(&mut server, "a");
+    server.sql(&format!("SET cte_max_recursion_depth = {number}"));
+    let mut requests_of_a_start = |made: u32, all: u32| {
+        let made = server.value(&format!(
+            "WITH RECURSIVE n (n) AS (SELECT {} UNION ALL SELECT n + 1 FROM n WHERE n < {all}) \
+             SELECT SUM(keyring_key_generate(CONCAT('key', n), 'AES', 32)) FROM n",
+            made + 1
+        ));
+        front.trouble(None);
+        server.restart().expect("it starts");
+        assert_eq!(server.value("SELECT COUNT(*) FROM t.a"), "1000");
+        let requests = front.requests();
+        assert_eq!(status(&mut server, "Keys_in_memory"), "1", "{made} keys were made");
+        server.sql(&format!("SET cte_max_recursion_depth = {number}"));
+        requests
+    };
+    let few = requests_of_a_start(0, FEW);
+    let many = requests_of_a_start(FEW, number);
+    assert!(few > 0 && many <= few + number / PAGE, "{few} requests with {FEW} keys, {many} with {number}");
+    assert_eq!(keys(&mut server).len(), number as usize + 1);
+    Ok(())
+}
+
+#[test]
+fn a_start_fetches_what_is_used_of_more_keys_than_are_listed_at_once() {
+    need!(starts_with(1100));
+}
+
+#[test]
+#[ignore = "soak: ten thousand keys are made by SQL"]
+fn a_start_fetches_what_is_used_of_ten_thousand_keys() {
+    need!(starts_with(10_000));
 }
 
 /// A copy of an endpoint directory that belongs to a user.
