@@ -1,4 +1,5 @@
-//! What a plugin library declares, and its system variables. Proven on 9.7; 8.0 and 8.4 have the same layout.
+//! What a plugin library declares, and its system variables. Proven on 9.7; 8.0 and 8.4 have the same layout, and the host in `tests/`
+//! admits the plugin as they do.
 
 use std::ffi::{CStr, c_char, c_int, c_uint, c_ulong, c_void};
 use std::ptr;

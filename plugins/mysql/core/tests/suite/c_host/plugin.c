@@ -128,6 +128,45 @@ static int set(struct variable *variable, const char *content) {
   return 0;
 }
 
+/* Whether a server that offers a service in one version links it into a library that wants it in another. Once it is linked, nobody
+   asks any more. */
+static bool is_linked(void *library, const char *name, unsigned offered, void *service) {
+  void **place = dlsym(library, name);
+  EXPECT(place);
+  unsigned wanted = (unsigned)(uintptr_t)*place;
+  if (*place != service && (wanted > offered || wanted >> 8 < offered >> 8)) return false;
+  *place = service;
+  return true;
+}
+
+/* What a server does with a library before it uses the plugin inside: 9.7 and 8.4, and the later releases of 8.0, have version 0x010b
+   of the plugin interface, and the earlier ones 0x010a. A server of another version uses a copy of the declarations, as large as both
+   sides know them. NULL where the library is refused; the caller frees the copy. */
+static struct declaration *admitted(void *library, int interface_version, int keyring_version) {
+  int *version = dlsym(library, "_mysql_plugin_interface_version_"), *size = dlsym(library, "_mysql_sizeof_struct_st_plugin_");
+  char *declared = dlsym(library, "_mysql_plugin_declarations_");
+  EXPECT(version && size && declared);
+  if (*version < (interface_version & ~0xff) || *version >> 8 > interface_version >> 8) return NULL;
+  if (!is_linked(library, "mysql_malloc_service", 0x0100, &allocator)) return NULL;
+  if (!is_linked(library, "my_plugin_log_service", 0x0100, &plugin_log)) return NULL;
+  int count = 0;
+  while (((struct declaration *)(declared + count * *size))->info) count++;
+  EXPECT(count == 1);
+  struct declaration *used = calloc(count + 1, sizeof *used);
+  if (*version == interface_version) {
+    memcpy(used, declared, sizeof *used);
+  } else {
+    size_t known = (size_t)*size < sizeof *used ? (size_t)*size : sizeof *used;
+    memcpy(used, declared, known);
+  }
+  bool is_early = used->flags & 4;
+  bool is_keyring = used->type == 10 && used->info->interface_version >= keyring_version &&
+                    used->info->interface_version >> 8 <= keyring_version >> 8;
+  if (is_early && is_keyring) return used;
+  free(used);
+  return NULL;
+}
+
 static struct keyring *keyring;
 
 static int fetch(const char *id, const char *user, char *bytes, size_t *length, char *type) {
@@ -205,19 +244,24 @@ int main(int count, char **arguments) {
   if (!library) fprintf(stderr, "%s\n", dlerror());
   EXPECT(library);
   EXPECT(!dlsym(library, "list_components"));
-  int *version = dlsym(library, "_mysql_plugin_interface_version_"), *size = dlsym(library, "_mysql_sizeof_struct_st_plugin_");
-  struct declaration *plugin = dlsym(library, "_mysql_plugin_declarations_");
-  EXPECT(version && *version >> 8 == 1 && size && *size == sizeof *plugin && plugin);
-  EXPECT(plugin->type == 10 && !strcmp(plugin->name, "keyring_okv") && plugin->flags & 4 && plugin[1].name == NULL);
+  int *size = dlsym(library, "_mysql_sizeof_struct_st_plugin_");
+  EXPECT(size && *size == sizeof(struct declaration));
+  void **services[2] = {dlsym(library, "mysql_malloc_service"), dlsym(library, "my_plugin_log_service")};
+  EXPECT(services[0] && *services[0] == (void *)0x0100 && services[1] && *services[1] == (void *)0x0100);
+
+  /* Servers with another generation of an interface refuse the library, and those that it is for do not. */
+  EXPECT(!admitted(library, 0x0200, 0x0101) && !admitted(library, 0x00ff, 0x0101));
+  EXPECT(!admitted(library, 0x010b, 0x0200) && !admitted(library, 0x010b, 0x0102));
+  *services[0] = (void *)0x0100;
+  EXPECT(!is_linked(library, "mysql_malloc_service", 0x0200, &allocator) && !is_linked(library, "mysql_malloc_service", 0x00ff, &allocator));
+  struct declaration *plugin = admitted(library, 0x010b, 0x0101), *of_8_0 = admitted(library, 0x010a, 0x0101);
+  EXPECT(plugin && of_8_0 && *services[0] == &allocator && *services[1] == &plugin_log);
+  EXPECT(!strcmp(plugin->name, "keyring_okv") && plugin->init == of_8_0->init && plugin->info == of_8_0->info);
+  EXPECT(plugin->deinit == of_8_0->deinit && plugin->system_variables == of_8_0->system_variables);
   keyring = plugin->info;
   EXPECT(keyring->interface_version == 0x0101);
   struct variable *variable = plugin->system_variables[0];
   EXPECT(!strcmp(variable->name, "conf_dir") && (variable->flags & 0x7f) == 5 && variable->flags & 0x8000 && !plugin->system_variables[1]);
-
-  void **services[2] = {dlsym(library, "mysql_malloc_service"), dlsym(library, "my_plugin_log_service")};
-  EXPECT(services[0] && *services[0] == (void *)0x0100 && services[1] && *services[1] == (void *)0x0100);
-  *services[0] = &allocator;
-  *services[1] = &plugin_log;
 
   /* Without a directory the plugin says so, and the server runs. */
   *variable->value = strcpy(server_malloc(0, 1, 0), variable->initial);
@@ -250,10 +294,17 @@ int main(int count, char **arguments) {
   EXPECT(outstanding == 0);
   EXPECT(fetch("key", NULL, bytes, &length, type) == -1);
 
-  /* Loaded again with a directory, as at a start. */
+  /* Loaded again with a directory, as at a start, by a server of the early 8.0. */
+  free(plugin);
+  plugin = of_8_0;
+  keyring = plugin->info;
+  variable = plugin->system_variables[0];
   *variable->value = strcpy(server_malloc(0, strlen(arguments[2]) + 1, 0), arguments[2]);
   EXPECT(plugin->init(&lines) == 0 && count_keys() == 0);
+  reading_and_writing();
+  EXPECT(count_keys() == 2 && !keyring->remove("key", NULL) && !keyring->remove("secret", "root@localhost"));
   EXPECT(plugin->deinit(&lines) == 0);
+  free(plugin);
   server_free(*variable->value);
   EXPECT(outstanding == 0 && dlclose(library) == 0);
   puts("plugin: all as it should be");
