@@ -10,7 +10,7 @@ use crate::rig::{
     options, status,
 };
 
-fn a_life(options: Options) -> Result<(), Unavailable> {
+fn a_life(options: Options) -> Result<Server, Unavailable> {
     let logs = ["--innodb-redo-log-encrypt=ON", "--log-bin=bin", "--binlog-encryption=ON", "--server-id=1"];
     let mut server = Server::start(logs.into_iter().fold(options, Options::arg))?;
     create_functions(&mut server);
@@ -32,7 +32,7 @@ fn a_life(options: Options) -> Result<(), Unavailable> {
     assert_eq!((keys(&mut server), checksums(&mut server)), before);
     assert_eq!(server.value("SELECT keyring_key_fetch('k')"), "third");
     assert_eq!(server.value("SELECT keyring_key_length_fetch('aes')"), "24");
-    Ok(())
+    Ok(server)
 }
 
 #[test]
@@ -62,5 +62,10 @@ fn an_old_appliance_is_enough() {
         file("key.pem"),
         file("CA.pem"),
     );
-    need!(a_life(rig.options(&configuration)));
+    let server = need!(a_life(rig.options(&configuration)));
+    // Whoever turns that off is told at each start, by the name of the setting, what it means.
+    let log = server.log();
+    let is_warning =
+        |line: &&str| line.contains("[Warning]") && line.contains("tls_hostname_verification is off");
+    assert_eq!(log.lines().filter(is_warning).count(), 2, "{log}");
 }

@@ -7,13 +7,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use strongroom_testkit::mysql::Server;
+use strongroom_testkit::mysql::{Options, Server};
 use strongroom_testkit::need;
+use strongroom_testkit::other_maker::{Fault, Trouble};
 use strongroom_testkit::vault::strongroom_ok;
 
 use crate::rig::{
-    NO_MASTER_KEY, RELOAD, ROTATE, Rig, checksums, create_functions, encrypted_table, keys, of_directory,
-    status, with_servers,
+    COMPONENT, NO_MASTER_KEY, RELOAD, ROTATE, ROTATE_BINLOG, Rig, behind_a_front, checksums,
+    create_functions, encrypted_table, keys, of_directory, status, with_servers, with_timeout,
 };
 
 /// Time for one server in these tests. The list has three times as long, and InnoDB asks a few times; the rest is a slow machine.
@@ -87,7 +88,7 @@ fn while_the_vault_is_away_cached_keys_go_on_and_changes_fail_with_the_reason() 
         server.sql(&format!("CREATE TABLE t.made_{hangs} (a INT) ENCRYPTION='Y'"));
         // Whoever asks the vault now leaves a line.
         let log = server.log().split_off(said);
-        assert!(!log.contains(crate::rig::COMPONENT), "what is in memory is asked for:\n{log}");
+        assert!(!log.contains(COMPONENT), "what is in memory is asked for:\n{log}");
         let said = server.log().len();
         assert_eq!(server.value("SELECT keyring_key_generate('n', 'AES', 16)"), "");
         assert_eq!(server.value("SELECT keyring_key_store('n', 'SECRET', 'x')"), "");
@@ -191,6 +192,39 @@ impl Drop for Babbler {
     }
 }
 
+/// InnoDB and the binary log ask for several keys in one statement, each under the lock of the server's keyring.
+#[test]
+fn a_statement_asks_a_vault_that_hangs_once() {
+    /// Long enough to be left alone afterwards.
+    const SECONDS: u32 = 2;
+    let rig = Rig::new();
+    let (front, mut options, folder) = behind_a_front(&rig);
+    let endpoint = folder.path().join("endpoint");
+    options.configurations = vec![(COMPONENT.to_owned(), with_timeout(&endpoint, SECONDS * 1000))];
+    let logs = ["--log-bin=bin", "--binlog-encryption=ON", "--server-id=1"];
+    let mut server = need!(Server::start(logs.into_iter().fold(options, Options::arg)));
+    create_functions(&mut server);
+    server.sql("CREATE DATABASE t");
+    let secrets: Vec<String> =
+        (0..8).map(|key| format!("keyring_key_store('s{key}', 'SECRET', 's')")).collect();
+    let functions = format!("SELECT keyring_key_generate('a', 'AES', 32), {}", secrets.join(", "));
+    for statement in ["CREATE TABLE t.first (a INT) ENCRYPTION='Y'", ROTATE, ROTATE_BINLOG, &functions] {
+        front.trouble(Some(Trouble::always(Fault::Hang)));
+        let answer = server.try_sql(statement);
+        let asked = front.requests();
+        front.trouble(None);
+        assert!((1..=4).contains(&asked), "{statement}: asked {asked} times\n{}", server.log());
+        // NULL is how the functions fail.
+        let is_done = answer.is_ok_and(|rows| rows.iter().flatten().any(Option::is_some) || rows.is_empty());
+        assert!(!is_done, "{statement}");
+        // A reload asks at once. What failed was not done by halves, and is done now.
+        server.sql(RELOAD);
+        server.sql(statement);
+    }
+    server.restart().expect("every key is there");
+    assert_eq!(server.value("SELECT COUNT(*) FROM t.first"), "0");
+}
+
 /// What Oracle's article on keyring_okv tells: one server used with one endpoint, then with another.
 #[test]
 fn another_endpoint_has_other_keys_until_the_first_is_back() {
@@ -201,7 +235,7 @@ fn another_endpoint_has_other_keys_until_the_first_is_back() {
     let uuid = server.uuid();
 
     // The directory changes under a running server. Tables that are open go on: their keys are in memory.
-    server.configure(crate::rig::COMPONENT, &of_directory(&second));
+    server.configure(COMPONENT, &of_directory(&second));
     server.sql(RELOAD);
     assert_eq!(server.value("SELECT COUNT(*) FROM t.old"), "1000");
     server.sql("INSERT INTO t.old VALUES (0, 'more')");
@@ -216,7 +250,7 @@ fn another_endpoint_has_other_keys_until_the_first_is_back() {
     assert_eq!(server.sql_error("SELECT COUNT(*) FROM t.old").0, NO_MASTER_KEY);
 
     // A configuration that is no use is refused, and what was in force stays.
-    server.configure(crate::rig::COMPONENT, &of_directory(std::path::Path::new("/nonexistent")));
+    server.configure(COMPONENT, &of_directory(std::path::Path::new("/nonexistent")));
     server.sql_error(RELOAD);
     assert_eq!(status(&mut server, "Component_status"), "Active");
     assert_eq!(status(&mut server, "Endpoint"), second.display().to_string());

@@ -61,6 +61,14 @@ pub(crate) fn of_directory(endpoint: &Path) -> String {
     format!("{{\"kmip_configuration_directory\": \"{}\"}}\n", endpoint.display())
 }
 
+/// A configuration that names an endpoint directory and gives each of its servers this long.
+pub(crate) fn with_timeout(endpoint: &Path, timeout_ms: u32) -> String {
+    format!(
+        "{{\"kmip_configuration_directory\": \"{}\", \"kmip_timeout_ms\": {timeout_ms}}}\n",
+        endpoint.display()
+    )
+}
+
 /// A configuration that names the servers too, and gives each of them this long.
 pub(crate) fn with_servers(endpoint: &Path, servers: &[SocketAddr], timeout_ms: u32) -> String {
     let mut names: Vec<String> = servers.iter().map(|address| format!("\"{address}\"")).collect();

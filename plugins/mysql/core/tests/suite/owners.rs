@@ -105,6 +105,36 @@ fn ids_that_no_key_can_have_are_absent_and_not_made() {
     assert_eq!(service.names().unwrap()[0].id(), odd);
 }
 
+/// Whether a key has ever been outside the vault is what its journal tells.
+#[test]
+fn a_key_is_made_by_the_vault_and_a_given_one_registered() {
+    let vault = Vault::start();
+    let service = loaded(&vault.enrol("db1"));
+    let journal = || std::fs::read_to_string(vault.dir().join("audit/journal.jsonl")).unwrap();
+    // An entry of a change is written once the change is durable, which is a moment after the answer.
+    let journaled = |operation: &str, identifier: &str| {
+        let found = || {
+            let of_key = |line: &&str| {
+                line.contains(identifier) && line.contains(&format!(r#""operation":"{operation}""#))
+            };
+            journal().lines().find(of_key).map(drop)
+        };
+        strongroom_testkit::process::wait_until(std::time::Duration::from_secs(30), found).is_some()
+    };
+    let identifier = |id| service.identifier(own(id)).unwrap().unwrap();
+
+    generate(&service, own("generated")).unwrap();
+    assert!(journaled("Create", &identifier("generated")), "{}", journal());
+    service.store(own("stored"), Some(b"AES"), Some(&[1; 32])).unwrap();
+    assert!(journaled("Register", &identifier("stored")), "{}", journal());
+    service.generate(own("secret"), Some(b"SECRET"), 20).unwrap();
+    assert!(journaled("Register", &identifier("secret")), "{}", journal());
+    let removed = identifier("stored");
+    service.remove(own("stored")).unwrap();
+    assert!(journaled("Revoke", &removed) && journaled("Destroy", &removed), "{}", journal());
+    assert_eq!(journal().matches(r#""operation":"Create""#).count(), 1, "{}", journal());
+}
+
 #[test]
 fn a_keys_identifier_is_that_of_the_vault() {
     let vault = Vault::start();
