@@ -248,6 +248,30 @@ static void listing(void) {
   EXPECT(native_key_id->identifier(NULL, NULL, identifier, sizeof identifier) == 1);
 }
 
+/* What component_keyring_file of MySQL 9.7.4 makes of 37 times 't' under a key of 32 bytes of value 1. */
+static void encrypting_as_the_servers_own(void) {
+  const char *expected[][2] = {
+      {"cbc", "355bf349231dcca0493e60754a316d0be98e3ede8aa2083ec6119b81b2e727cf9ad7f5a5bec1a0c0db4f736a9cfab03c"},
+      {"cfb1", "5abeb8bf9bd5fd8c55a3922fb8ef58eba06ed03560084d503ce8b8e9808609348f0a97a774"},
+      {"cfb8", "5fcd015fb858edeeda516e474dbfbd38b1004cd5b4ce7b83bcf40fd973e7567513d63206bd"},
+      {"cfb128", "5f134ce731d15c4117d3764ef207e0a572b5470fdc994c5a6d0733be284df2a8e413bc206c"},
+      {"ofb", "5f134ce731d15c4117d3764ef207e0a5b7755cd593bc8aee4e06047278bcf21c18f34b9e9e"},
+  };
+  const unsigned char *iv = (const unsigned char *)"0123456789abcdef";
+  unsigned char key[32], text[37], encrypted[64];
+  memset(key, 1, sizeof key);
+  memset(text, 't', sizeof text);
+  EXPECT(writer->store("ones", NULL, key, sizeof key, "AES") == 0);
+  for (int i = 0; i < 5; i++) {
+    size_t length = 0;
+    char shown[2 * sizeof encrypted + 1] = "";
+    EXPECT(aes->encrypt("ones", NULL, expected[i][0], 256, iv, 1, text, sizeof text, encrypted, sizeof encrypted, &length) == 0);
+    for (size_t at = 0; at < length; at++) sprintf(shown + 2 * at, "%02x", encrypted[at]);
+    EXPECT(!strcmp(shown, expected[i][1]));
+  }
+  EXPECT(writer->remove("ones", NULL) == 0);
+}
+
 static void encrypting(void) {
   const char *modes[] = {"cbc", "cfb1", "cfb8", "cfb128", "ofb"};
   unsigned char iv[16] = "0123456789abcdef", text[37], encrypted[64], back[64];
@@ -365,6 +389,7 @@ int main(int count, char **arguments) {
   reading_and_writing();
   listing();
   encrypting();
+  encrypting_as_the_servers_own();
   threads();
   EXPECT(load->load(arguments[2], "") == 0);
   daemonize(component);
