@@ -3,18 +3,16 @@
 use std::fmt;
 use std::io;
 use std::path::Path;
-use std::sync::Mutex;
 
 use strongroom_secret::KeyMaterial;
 
-use super::steady::Steady;
+use super::steady::{self, SPARE_BYTES};
 use crate::disk::walk::FileKind;
 use crate::disk::{Access, Disk, DiskFile};
 use crate::journal::Patch;
 use crate::keys::MasterKeySource;
 use crate::mysql::redo::{HEADER_BYTES as HEADER_BYTES_OF_REDO, INFORMATION_OFFSET};
-use crate::mysql::{self, Information, InformationFault, MasterKeyId, UnlockError};
-use crate::page::header::{HEADER_BYTES, SPACE_ID, TRAILER_BYTES};
+use crate::mysql::{self, Information, InformationFault, MasterKeyId, TablespaceKey, UnlockError};
 use crate::page::{Algorithm, Fault, Geometry, Policy, checksum};
 use crate::tablespace::{DetectError, Encryption, HEAD_BYTES, Tablespace};
 
@@ -22,8 +20,6 @@ use crate::tablespace::{DetectError, Encryption, HEAD_BYTES, Tablespace};
 const FIRST_READ_BYTES: usize = 16384;
 /// Bytes that InnoDB reserves for encryption information (`Encryption::INFO_MAX_SIZE`).
 const RESERVED_BYTES: usize = 115;
-/// Bytes of them that are free as long as the information has its usual length.
-const SPARE_BYTES: usize = 4;
 /// Differences that are closer together are written as one.
 const PATCH_GAP_BYTES: usize = 64;
 
@@ -33,6 +29,18 @@ pub(super) struct Head {
     layout: Layout,
     /// The wrapped key; `None` for a file that is not encrypted.
     pub(super) information: Option<Information>,
+}
+
+/// Of a head that was found to be whole, what another master key needs: a hundredth of the page, so that those of a whole data
+/// directory are kept from one reading.
+#[derive(Debug, Clone)]
+pub(super) struct Kept {
+    /// Where the bytes reserved for the information are in the file, and what is in them.
+    at: usize,
+    reserved: Vec<u8>,
+    /// Whether the page's checksum covers them, and must be kept what it is.
+    is_covered: bool,
+    information: Information,
 }
 
 #[derive(Clone, Copy)]
@@ -65,11 +73,11 @@ pub enum HeadFault {
 }
 
 /// Heads re-wrapped under one master key.
+#[derive(Clone, Copy)]
 pub(super) struct Rewrap<'a> {
     pub(super) id: &'a MasterKeyId,
     pub(super) master: &'a KeyMaterial,
     pub(super) keys: &'a dyn MasterKeySource,
-    steady: Mutex<Vec<(usize, std::sync::Arc<Steady>)>>,
 }
 
 impl Head {
@@ -135,38 +143,22 @@ impl Head {
     }
 
     /// What changes in it, or nothing if it is under the new master key already.
-    pub(super) fn rewrapped(&self, rewrap: &Rewrap<'_>) -> Result<Vec<Patch>, HeadFault> {
+    pub(super) fn rewrapped(&self, rewrap: Rewrap<'_>) -> Result<Vec<Patch>, HeadFault> {
         self.check()?;
         let Some(old) = &self.information else { return Ok(Vec::new()) };
-        if old.master_key() == rewrap.id {
-            // Proves that the keyring's key is the one that wraps.
-            old.unlock_with(rewrap.master).map_err(HeadFault::Unlock)?;
-            return Ok(Vec::new());
+        if let Some(patches) = self.kept()?.map(|kept| kept.rewrapped(rewrap)).transpose()?.flatten() {
+            return Ok(patches);
         }
-        let key = old.unlock(rewrap.keys).map_err(HeadFault::Unlock)?;
-        let new = old
-            .rewrap(&key, rewrap.id.clone(), rewrap.master)
-            .ok_or(HeadFault::MasterKeyLength(rewrap.master.len()))?;
+        let Some((key, new)) = rewrap.information(old)? else { return Ok(Vec::new()) };
         let mut bytes = self.bytes.clone();
         let written = new.to_bytes();
-        match self.layout {
-            Layout::Redo => {
-                bytes[INFORMATION_OFFSET..INFORMATION_OFFSET + written.len()].copy_from_slice(&written);
-            }
-            Layout::Page { geometry, algorithm } => {
-                let algorithm = algorithm.unwrap_or(Algorithm::Crc32);
-                let at = geometry.encryption_offset();
-                // Where the old information was longer, what is left of it goes.
-                let len = written.len().max(old.to_bytes().len());
-                bytes[at..at + len].fill(0);
-                bytes[at..at + written.len()].copy_from_slice(&written);
-                if algorithm == Algorithm::Crc32 && len + SPARE_BYTES <= RESERVED_BYTES {
-                    rewrap.keep_checksum(geometry, &self.bytes, &mut bytes, at + len);
-                } else {
-                    checksum::write(geometry, &mut bytes, algorithm);
-                }
-                checksum::verify(geometry, &bytes, Policy::Any).map_err(|_| HeadFault::NotReadBack)?;
-            }
+        if let Layout::Page { geometry, algorithm } = self.layout {
+            // Where the old information was longer, what is left of it goes.
+            let at = self.information_offset();
+            bytes[at..at + written.len().max(old.to_bytes().len())].fill(0);
+            bytes[at..at + written.len()].copy_from_slice(&written);
+            checksum::write(geometry, &mut bytes, algorithm.unwrap_or(Algorithm::Crc32));
+            checksum::verify(geometry, &bytes, Policy::Any).map_err(|_| HeadFault::NotReadBack)?;
         }
         let patches = Patch::between(0, &self.bytes, &bytes, PATCH_GAP_BYTES);
         let again = Self { bytes, layout: self.layout, information: Some(new) };
@@ -174,8 +166,25 @@ impl Head {
         if same.as_bytes() == key.as_bytes() { Ok(patches) } else { Err(HeadFault::NotReadBack) }
     }
 
+    /// What is enough for [`Kept::rewrapped`]; nothing for a file that is not encrypted, and for a page whose checksum has to
+    /// change.
+    pub(super) fn kept(&self) -> Result<Option<Kept>, HeadFault> {
+        self.check()?;
+        let Some(information) = &self.information else { return Ok(None) };
+        let is_covered = match self.layout {
+            Layout::Redo => false,
+            Layout::Page { algorithm: None | Some(Algorithm::Crc32), .. } => true,
+            Layout::Page { algorithm: Some(Algorithm::None), .. } => false,
+            Layout::Page { algorithm: Some(_), .. } => return Ok(None),
+        };
+        let at = self.information_offset();
+        let end = self.bytes.len().min(at + RESERVED_BYTES);
+        let reserved = self.bytes.get(at..end).unwrap_or_default().to_vec();
+        Ok(Some(Kept { at, reserved, is_covered, information: information.clone() }))
+    }
+
     /// What completes a change that was cut short in the middle of these patches.
-    pub(super) fn completed(mut self, patches: &[Patch], rewrap: &Rewrap<'_>) -> Result<(), HeadFault> {
+    pub(super) fn completed(mut self, patches: &[Patch], rewrap: Rewrap<'_>) -> Result<(), HeadFault> {
         if !patches.iter().all(|patch| patch.is_between(0, &self.bytes)) {
             return Err(HeadFault::Foreign);
         }
@@ -186,43 +195,62 @@ impl Head {
         self.reread()?.unlock_with(rewrap.master).map_err(HeadFault::Unlock).map(|_| ())
     }
 
-    /// The information as its bytes have it.
-    fn reread(&self) -> Result<Information, HeadFault> {
-        let at = match self.layout {
+    fn information_offset(&self) -> usize {
+        match self.layout {
             Layout::Page { geometry, .. } => geometry.encryption_offset(),
             Layout::Redo => INFORMATION_OFFSET,
-        };
-        let bytes = self.bytes.get(at..).unwrap_or_default();
+        }
+    }
+
+    /// The information as its bytes have it.
+    fn reread(&self) -> Result<Information, HeadFault> {
+        let bytes = self.bytes.get(self.information_offset()..).unwrap_or_default();
         Information::parse(bytes).map_err(HeadFault::Information)?.ok_or(HeadFault::NotReadBack)
     }
 }
 
-impl<'a> Rewrap<'a> {
-    pub(super) fn new(id: &'a MasterKeyId, master: &'a KeyMaterial, keys: &'a dyn MasterKeySource) -> Self {
-        Self { id, master, keys, steady: Mutex::default() }
-    }
-
-    /// Puts bytes at `spare` with which the checksum of `new` is that of `old`: see [`Steady`].
-    fn keep_checksum(&self, geometry: Geometry, old: &[u8], new: &mut [u8], spare: usize) {
-        let covered = match geometry.is_compressed() {
-            true => SPACE_ID..new.len(),
-            false => HEADER_BYTES..new.len() - TRAILER_BYTES,
-        };
-        new[spare..spare + SPARE_BYTES].fill(0);
-        let difference = crc32c::crc32c(&old[covered.clone()]) ^ crc32c::crc32c(&new[covered.clone()]);
-        let bytes = self.steady_for(covered.end - spare - SPARE_BYTES).bytes(difference);
-        new[spare..spare + SPARE_BYTES].copy_from_slice(&bytes);
-    }
-
-    /// There are as many as there are page sizes in a data directory, which is one or a few.
-    fn steady_for(&self, behind: usize) -> std::sync::Arc<Steady> {
-        let mut known = self.steady.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        if let Some((_, steady)) = known.iter().find(|(distance, _)| *distance == behind) {
-            return steady.clone();
+impl Kept {
+    /// What changes in the file, all of it in the bytes that are reserved for the information, or nothing if it is under the
+    /// new master key already. `None` where there is no room for bytes that keep the checksum.
+    pub(super) fn rewrapped(&self, rewrap: Rewrap<'_>) -> Result<Option<Vec<Patch>>, HeadFault> {
+        let Some((key, new)) = rewrap.information(&self.information)? else { return Ok(Some(Vec::new())) };
+        let written = new.to_bytes();
+        // Where the old information was longer, what is left of it goes.
+        let len = written.len().max(self.information.to_bytes().len());
+        let end = if self.is_covered { len + SPARE_BYTES } else { len };
+        let Some(old) = self.reserved.get(..end) else { return Ok(None) };
+        let mut bytes = written;
+        bytes.resize(len, 0);
+        if self.is_covered {
+            let difference: Vec<u8> = old.iter().zip(&bytes).map(|(old, new)| old ^ new).collect();
+            bytes.extend(old[len..].iter().zip(steady::cancel(&difference)).map(|(old, by)| old ^ by));
+            // Equal here, it is equal for whatever surrounds them.
+            if crc32c::crc32c(old) != crc32c::crc32c(&bytes) {
+                return Err(HeadFault::NotReadBack);
+            }
         }
-        let steady = std::sync::Arc::new(Steady::new(behind));
-        known.push((behind, steady.clone()));
-        steady
+        let again = Information::parse(&bytes).map_err(HeadFault::Information)?;
+        let same = again.and_then(|again| again.unlock_with(rewrap.master).ok());
+        if same.is_none_or(|same| same.as_bytes() != key.as_bytes()) {
+            return Err(HeadFault::NotReadBack);
+        }
+        Ok(Some(Patch::between(self.at as u64, old, &bytes, PATCH_GAP_BYTES)))
+    }
+}
+
+impl Rewrap<'_> {
+    /// The tablespace key, and what wraps it anew; nothing where it is under the new master key already.
+    fn information(&self, old: &Information) -> Result<Option<(TablespaceKey, Information)>, HeadFault> {
+        if old.master_key() == self.id {
+            // Proves that the keyring's key is the one that wraps.
+            old.unlock_with(self.master).map_err(HeadFault::Unlock)?;
+            return Ok(None);
+        }
+        let key = old.unlock(self.keys).map_err(HeadFault::Unlock)?;
+        let new = old
+            .rewrap(&key, self.id.clone(), self.master)
+            .ok_or(HeadFault::MasterKeyLength(self.master.len()))?;
+        Ok(Some((key, new)))
     }
 }
 

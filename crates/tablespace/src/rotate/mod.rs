@@ -28,7 +28,7 @@ use crate::keys::{KeySourceError, MasterKeySource};
 use crate::mysql::information::MASTER_KEY_PREFIX;
 use crate::mysql::{MasterKeyId, ServerUuid};
 use crate::run::Run;
-use head::{Head, Rewrap};
+use head::{Head, Kept, Rewrap};
 
 pub use head::HeadFault;
 pub use redo::{RedoFault, check_shutdown};
@@ -37,11 +37,20 @@ pub use redo::{RedoFault, check_shutdown};
 #[derive(Debug)]
 pub struct Survey {
     /// Files that hold a wrapped key.
-    pub encrypted: Vec<Found>,
+    pub encrypted: Vec<Wrapped>,
     /// Files that hold none.
     pub plain: usize,
     /// The highest number of a master key, for each server that one belongs to: in the files and in the keyring.
     pub highest: BTreeMap<ServerUuid, u32>,
+}
+
+/// A file that holds a wrapped key, with what its head said when it was looked at.
+#[derive(Debug, Clone)]
+pub struct Wrapped {
+    /// The file.
+    pub found: Found,
+    /// Nothing where its head is too much to keep, and is read again.
+    kept: Option<Kept>,
 }
 
 /// What was done.
@@ -102,7 +111,8 @@ impl RotateError {
 /// Looks at the heads of files, and at the keyring.
 ///
 /// # Errors
-/// [`RotateError::Head`] for a file whose head cannot be read or makes no sense, [`RotateError::Keys`].
+/// [`RotateError::Head`] for a file whose head cannot be read or makes no sense, or that is encrypted and may not be written;
+/// [`RotateError::Keys`].
 pub fn survey(
     disk: &dyn Disk,
     files: &[Found],
@@ -110,23 +120,25 @@ pub fn survey(
     run: Run<'_>,
 ) -> Result<Survey, RotateError> {
     let heads = in_parallel(files, run, |found| {
-        let head = Head::read(disk, &found.path, found.kind, Access::Read)
-            .map_err(|fault| RotateError::Head(found.path.clone(), fault))?;
-        Ok(head.and_then(|head| head.information).map(|information| information.master_key().clone()))
+        let in_file = |fault| RotateError::Head(found.path.clone(), fault);
+        let Some(head) = read_to_write(disk, found).map_err(in_file)? else { return Ok(None) };
+        let Some(information) = &head.information else { return Ok(None) };
+        let key = information.master_key().clone();
+        Ok(Some((key, head.kept().map_err(in_file)?)))
     })?;
     let mut survey = Survey { encrypted: Vec::new(), plain: 0, highest: BTreeMap::new() };
     let mut meet = |uuid: ServerUuid, number: u32| {
         let highest = survey.highest.entry(uuid).or_default();
         *highest = number.max(*highest);
     };
-    for (found, key) in files.iter().zip(heads) {
-        match key {
+    for (found, head) in files.iter().zip(heads) {
+        match head {
             None => survey.plain += 1,
-            Some(key) => {
+            Some((key, kept)) => {
                 if let MasterKeyId::Uuid { uuid, number } = key {
                     meet(uuid, number);
                 }
-                survey.encrypted.push(found.clone());
+                survey.encrypted.push(Wrapped { found: found.clone(), kept });
             }
         }
     }
@@ -144,6 +156,22 @@ impl Survey {
     }
 }
 
+/// The head of a file that is to be written if it is encrypted. One that may not be written is met here, before anything has begun.
+fn read_to_write(disk: &dyn Disk, found: &Found) -> Result<Option<Head>, HeadFault> {
+    let forbidden = match Head::read(disk, &found.path, found.kind, Access::Write) {
+        Err(HeadFault::Io(error)) if is_forbidden(&error) => error,
+        read => return read,
+    };
+    match Head::read(disk, &found.path, found.kind, Access::Read)? {
+        Some(Head { information: Some(_), .. }) => Err(HeadFault::Io(forbidden)),
+        head => Ok(head),
+    }
+}
+
+fn is_forbidden(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem)
+}
+
 /// The master keys of a keyring: server and number.
 ///
 /// # Errors
@@ -159,8 +187,8 @@ pub fn numbered(keys: &dyn MasterKeySource) -> Result<Vec<(ServerUuid, u32)>, Ro
         .collect())
 }
 
-/// Puts files under a master key that is durable in the keyring. `folder` is where the journal is kept; paths of files are
-/// below it or absolute.
+/// Puts files that a survey found under a master key that is durable in the keyring. `folder` is where the journal is kept;
+/// paths of files are below it or absolute.
 ///
 /// # Errors
 /// [`RotateError`]. Unless [`RotateError::has_begun`], no file was changed.
@@ -168,7 +196,7 @@ pub fn numbered(keys: &dyn MasterKeySource) -> Result<Vec<(ServerUuid, u32)>, Ro
 pub fn rotate(
     disk: &dyn Disk,
     folder: &Path,
-    files: &[Found],
+    files: &[Wrapped],
     keys: &dyn MasterKeySource,
     server_uuid: ServerUuid,
     number: u32,
@@ -176,13 +204,16 @@ pub fn rotate(
     run: Run<'_>,
 ) -> Result<Rotated, RotateError> {
     let id = MasterKeyId::Uuid { uuid: server_uuid, number };
-    let rewrap = Rewrap::new(&id, master, keys);
+    let rewrap = Rewrap { id: &id, master, keys };
     Journal::clear_draft(disk, folder)?;
-    let patches = in_parallel(files, run, |found| {
+    let patches = in_parallel(files, run, |Wrapped { found, kept }| {
         let in_file = |fault| RotateError::Head(found.path.clone(), fault);
-        // A file that may not be written is met here, before anything has begun.
+        let patches = kept.as_ref().map(|kept| kept.rewrapped(rewrap)).transpose().map_err(in_file)?;
+        if let Some(patches) = patches.flatten() {
+            return Ok(patches);
+        }
         match Head::read(disk, &found.path, found.kind, Access::Write).map_err(in_file)? {
-            Some(head) => head.rewrapped(&rewrap).map_err(in_file),
+            Some(head) => head.rewrapped(rewrap).map_err(in_file),
             None => Ok(Vec::new()),
         }
     })?;
@@ -190,7 +221,7 @@ pub fn rotate(
         .iter()
         .zip(patches)
         .filter(|(_, patches)| !patches.is_empty())
-        .map(|(found, patches)| Entry { path: Entry::relative(&found.path, folder), patches })
+        .map(|(Wrapped { found, .. }, patches)| Entry { path: Entry::relative(&found.path, folder), patches })
         .collect();
     let rotated = Rotated {
         server_uuid,
@@ -241,6 +272,8 @@ fn write(
                 return Err(RotateError::Changed(path.clone()));
             }
             file.write_at(new, *offset).map_err(failed)?;
+            // What all threads have sent on its way is waited for by one.
+            file.was_written(&(*offset..*offset + new.len() as u64));
         }
         run.progress.advance(1);
         Ok(())
@@ -266,7 +299,7 @@ pub fn resume(
     let id = MasterKeyId::Uuid { uuid: server_uuid, number: journal.master_key_id };
     let key_id = id.to_string();
     let master = keys.mysql_key(&key_id).map_err(RotateError::Keys)?.ok_or(RotateError::KeyGone(key_id))?;
-    let rewrap = Rewrap::new(&id, &master, keys);
+    let rewrap = Rewrap { id: &id, master: &master, keys };
     run.progress.expect(journal.entries.len() as u64);
     let left = in_parallel(&journal.entries, run, |entry| {
         let path = entry.path_from(folder);
@@ -280,9 +313,9 @@ pub fn resume(
         // A head that is whole may have been changed by a server since, so it is looked at as if it were the first time. One
         // that is not can only be what the journal says that it becomes.
         let patches = match head.check() {
-            Ok(()) => head.rewrapped(&rewrap).map_err(in_file)?,
+            Ok(()) => head.rewrapped(rewrap).map_err(in_file)?,
             Err(_) => {
-                head.completed(&entry.patches, &rewrap).map_err(in_file)?;
+                head.completed(&entry.patches, rewrap).map_err(in_file)?;
                 entry.patches.clone()
             }
         };

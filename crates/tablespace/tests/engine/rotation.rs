@@ -62,7 +62,10 @@ impl Directory {
     fn rotate(&self, disk: &SimulatedDisk) -> Result<Rotated, String> {
         let keys = self.keys();
         let run = Run { jobs: std::num::NonZeroUsize::MIN, ..Run::default() };
-        rotate::rotate(disk, Path::new("d"), &self.found(), &*keys, uuid(), NEW, &self.new, run)
+        rotate::survey(disk, &self.found(), &*keys, run)
+            .and_then(|survey| {
+                rotate::rotate(disk, Path::new("d"), &survey.encrypted, &*keys, uuid(), NEW, &self.new, run)
+            })
             .map_err(|error| error.to_string())
     }
 
@@ -275,9 +278,10 @@ fn a_head_that_another_run_has_rotated_meanwhile_is_not_written_over() {
     let head = directory.content(&other, kind)[..kind.geometry.physical()].to_vec();
     let keys = Meddling { keys: directory.keys(), disk: &disk, path: Path::new(kind.name), head };
     let run = Run { jobs: std::num::NonZeroUsize::MIN, ..Run::default() };
-    let found = directory.found();
+    let survey = rotate::survey(&disk, &directory.found()[..1], &keys, run).unwrap();
     // A number of its own, as the second of two runs would take.
-    let refused = rotate::rotate(&disk, Path::new("d"), &found[..1], &keys, uuid(), NEW + 1, &new_key(), run);
+    let refused =
+        rotate::rotate(&disk, Path::new("d"), &survey.encrypted, &keys, uuid(), NEW + 1, &new_key(), run);
     let refused = refused.unwrap_err();
     assert!(matches!(refused, RotateError::Changed(_)), "{refused}");
     assert!(refused.has_begun());
