@@ -116,6 +116,12 @@ pub trait DiskFile: Send + Sync {
     /// The system's.
     fn write_at(&self, data: &[u8], offset: u64) -> io::Result<()>;
 
+    /// Says that a stretch is written and stays so, so that the disk can begin and a sync has less to wait for. Nothing but
+    /// advice: only a sync makes it durable.
+    fn was_written(&self, stretch: &Range<u64>) {
+        let _ = stretch;
+    }
+
     /// Cuts the file off or, with a hole, makes it longer.
     ///
     /// # Errors

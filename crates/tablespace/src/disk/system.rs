@@ -2,6 +2,7 @@
 
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io;
+use std::num::NonZeroU64;
 use std::ops::Range;
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
@@ -114,6 +115,14 @@ impl DiskFile for SystemFile {
 
     fn write_at(&self, data: &[u8], offset: u64) -> io::Result<()> {
         self.0.write_all_at(data, offset)
+    }
+
+    fn was_written(&self, stretch: &Range<u64>) {
+        if let Some(len) = stretch.end.checked_sub(stretch.start).and_then(NonZeroU64::new) {
+            // Linux begins to write out what is dirty there, and drops from its cache only what is clean. Where the advice is
+            // not taken, the sync has more to do.
+            let _ = rustix::fs::fadvise(&self.0, stretch.start, Some(len), Advice::DontNeed);
+        }
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {

@@ -134,10 +134,11 @@ impl Belt<'_> {
             self.is_over.fetch_or(self.target.is_some(), Ordering::Relaxed);
             return Ok(());
         }
-        match self.target {
-            Some(target) => self.write(target, pages, stretch).map_err(Stopped::Write),
-            None => Ok(()),
-        }
+        let Some(target) = self.target else { return Ok(()) };
+        self.write(target, pages, stretch).map_err(Stopped::Write)?;
+        // Left to the sync at the end, nothing would be written while the rest is read.
+        target.was_written(stretch);
+        Ok(())
     }
 
     /// Writes a chunk, but for the blocks that are holes in the source and zero here.
