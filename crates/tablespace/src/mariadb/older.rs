@@ -60,6 +60,10 @@ pub(super) fn is_compressed(page: &[u8]) -> bool {
 }
 
 fn encrypted_checksum_fits(geometry: Geometry, page: &[u8]) -> bool {
+    // Of a page that the end of the file cuts off nothing can be computed.
+    if page.len() != geometry.physical() {
+        return false;
+    }
     let stored = header::u32_at(page, ENCRYPTED_CHECKSUM);
     [page::Algorithm::Crc32, page::Algorithm::InnoDb, page::Algorithm::None]
         .into_iter()

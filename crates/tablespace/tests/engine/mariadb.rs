@@ -7,11 +7,11 @@ use std::sync::Arc;
 use strongroom_tablespace::disk::walk::FileKind;
 use strongroom_tablespace::file::convert::{self, RandomFailed, Target};
 use strongroom_tablespace::file::{FileFault, Source, mariadb, verify};
-use strongroom_tablespace::mariadb::Mode;
+use strongroom_tablespace::mariadb::{CryptData, Format, Mode, head};
 use strongroom_tablespace::page::header::{
     FSP_FLAGS, FSP_SIZE, FSP_SPACE_ID, LSN, NUMBER, SPACE_ID, TYPE, put,
 };
-use strongroom_tablespace::page::{PageType, Policy};
+use strongroom_tablespace::page::{Algorithm, Fault, PageFault, PageType, Policy};
 use strongroom_tablespace::run::Run;
 use strongroom_tablespace::{Encryption, KeysInMemory, MasterKeySource};
 
@@ -139,4 +139,28 @@ fn rekeying_that_is_interrupted_leaves_a_whole_file_and_is_repeated() {
             assert_eq!(decrypted(disk, PATH, &keys), (plain.clone(), 3), "{story}");
         },
     );
+}
+
+/// `inspect` and `verify` of a file of the older layout, of whose last page only some bytes were there, ended in a panic: a fuzzer
+/// found it.
+#[test]
+fn a_page_that_is_cut_off_by_the_end_of_the_file_is_named() {
+    let keys = Keys::new();
+    // Pages of 16 KiB of the older layout, as 10.1 to 10.4 write them.
+    let mut page_0 = vec![0; 16384];
+    put(&mut page_0, TYPE, &PageType::SPACE_HEADER.0.to_be_bytes());
+    for at in [SPACE_ID, FSP_SPACE_ID] {
+        put(&mut page_0, at, &SPACE.to_be_bytes());
+    }
+    put(&mut page_0, FSP_SIZE, &1_u32.to_be_bytes());
+    put(&mut page_0, FSP_FLAGS, &0x21_u32.to_be_bytes());
+    let format = Format::parse(0x21).unwrap();
+    head::set_crypt_data(format, &mut page_0, &CryptData::new(KEY_ID, 1, [5; 16]), Algorithm::Crc32);
+    for bytes in [1, 2, 29, 30, 33, 37, 38, 45, 46, 1000, 16383] {
+        let disk = SimulatedDisk::new([(PATH, [&page_0[..], &vec![0x5A; bytes]].concat())]);
+        let source = open(&disk, PATH).unwrap();
+        let verified = verify::verify(&source, &keys.one, run()).unwrap();
+        assert_eq!(verified.faults, [PageFault { page: 1, fault: Fault::Partial { bytes } }]);
+        assert_eq!(verified.counts.pages, 2);
+    }
 }
