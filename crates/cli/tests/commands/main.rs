@@ -13,6 +13,7 @@ mod mysql_server;
 mod quickstart;
 mod revocation;
 mod tablespace;
+mod tablespace_files;
 mod tablespace_mariadb;
 mod tablespace_mysql;
 mod usage;

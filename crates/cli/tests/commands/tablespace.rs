@@ -13,13 +13,13 @@ use strongroom_testkit::vault::Vault;
 
 use crate::{Ran, args, run, strongroom};
 
-const UUID: &str = "ff545884-e5f5-11f1-98d1-02fc00000001";
+pub(crate) const UUID: &str = "ff545884-e5f5-11f1-98d1-02fc00000001";
 
 /// A copy of the sample files, and their keyring.
-struct Samples(tempfile::TempDir);
+pub(crate) struct Samples(pub(crate) tempfile::TempDir);
 
 impl Samples {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tablespace/tests/samples/mysql-9.7/16k");
         for entry in fs::read_dir(from).unwrap() {
@@ -29,20 +29,20 @@ impl Samples {
         Self(folder)
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.0.path().join(name)
     }
 
-    fn keys(&self) -> String {
+    pub(crate) fn keys(&self) -> String {
         format!("json:{}", self.path("component_keyring_file.json").display())
     }
 
-    fn run(&self, verb: &str, rest: &[&str]) -> Ran {
+    pub(crate) fn run(&self, verb: &str, rest: &[&str]) -> Ran {
         self.run_with(&self.keys(), verb, rest)
     }
 
     /// Paths that begin with `@` are those of samples.
-    fn run_with(&self, keys: &str, verb: &str, rest: &[&str]) -> Ran {
+    pub(crate) fn run_with(&self, keys: &str, verb: &str, rest: &[&str]) -> Ran {
         let mut command = strongroom(args!["tablespace", verb, "--keys", keys]);
         for argument in rest {
             match argument.strip_prefix('@') {
@@ -53,7 +53,7 @@ impl Samples {
         Ran::of(&mut command).unwrapped()
     }
 
-    fn spoil(&self, name: &str, offset: u64) {
+    pub(crate) fn spoil(&self, name: &str, offset: u64) {
         let file = File::options().read(true).write(true).open(self.path(name)).unwrap();
         let mut byte = [0];
         file.read_exact_at(&mut byte, offset).unwrap();
@@ -61,7 +61,7 @@ impl Samples {
     }
 }
 
-fn json(ran: Ran) -> serde_json::Value {
+pub(crate) fn json(ran: Ran) -> serde_json::Value {
     serde_json::from_str(&ran.ok()).unwrap()
 }
 
@@ -220,7 +220,7 @@ fn what_is_not_for_a_verb_is_said_with_the_reason() {
 }
 
 /// Page 0 of a plain file that MySQL 5.7 and MariaDB 10.4 write in the same way, and one page more.
-fn anyones_tablespace() -> Vec<u8> {
+pub(crate) fn anyones_tablespace() -> Vec<u8> {
     const PAGE: usize = 16384;
     let geometry = Geometry::uncompressed(16384).unwrap();
     let mut file = vec![0; 2 * PAGE];

@@ -1,7 +1,7 @@
 //! `strongroom tablespace decrypt`, `encrypt`, `export` and `import`: other files from tablespaces.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde_json::json;
@@ -85,6 +85,9 @@ pub(super) fn import(args: &TablespaceImportArgs, output: Output) -> Result<(), 
     let master = latest_master(&keys, args.server_uuid.as_deref())?;
     let work = Each { files: &args.files, target: &args.target, done: "imported", output };
     work.run(|source, target, bar| {
+        if !source.is_encrypted() {
+            return Err(FileFault::Refused(Refusal::Plain));
+        }
         let path = args.transfer.clone().unwrap_or_else(|| transfer::beside(&source.path));
         let key = transfer::read(&SystemDisk, &path)?;
         convert::adopt_mysql(&SystemDisk, source, &key, &master, target, bar.run(args.files.jobs))
@@ -94,7 +97,7 @@ pub(super) fn import(args: &TablespaceImportArgs, output: Output) -> Result<(), 
 pub(super) fn export(args: &TablespaceExportArgs, output: Output) -> Result<(), Error> {
     let keys = Keys::open(&args.keys.keys, &args.keys.names, output)?;
     let found = files::find(&args.files, output)?;
-    let mut written = Vec::new();
+    let mut results = Vec::new();
     for file in found.spaces() {
         let Some(source) = Files::open(file, Policy::Any)? else { continue };
         let target = match &args.out {
@@ -104,12 +107,11 @@ pub(super) fn export(args: &TablespaceExportArgs, output: Output) -> Result<(), 
                 below => transfer::beside(&below),
             },
         };
-        transfer::export(&SystemDisk, &source, &keys, &random, Target::new_file(&target))
-            .map_err(|fault| Fault::File(file.path.clone(), fault))?;
-        written.push((file.path.clone(), target));
+        let done = transfer::export(&SystemDisk, &source, &keys, &random, Target::new_file(&target));
+        results.push(outcome(&found, &file.path, target, done)?);
     }
     output.note("Whoever has a tablespace and its transfer file can read it: carry them apart, and remove it after the import.");
-    print(&written, "exported", output)
+    print(&results, "exported", output)
 }
 
 /// The latest master key of a server in a keyring.
@@ -155,31 +157,56 @@ impl Each<'_> {
             found.check_shutdown()?;
         }
         let bar = Bar::new(Unit::Bytes, found.bytes(), self.output);
-        let mut written = Vec::new();
+        let mut results = Vec::new();
         for file in found.spaces() {
             let Some(source) = Files::open(file, Policy::Any)? else { continue };
             let (path, place) = match &self.target.out {
                 Some(out) => (found.target(&file.path, out)?, Place::Free),
                 None => (file.path.clone(), Place::Taken),
             };
-            work(&source, Target { path: &path, place }, &bar)
-                .map_err(|fault| Fault::File(file.path.clone(), fault))?;
-            written.push((file.path.clone(), path));
+            let done = work(&source, Target { path: &path, place }, &bar);
+            results.push(outcome(&found, &file.path, path, done)?);
         }
         drop(bar);
-        print(&written, self.done, self.output)
+        print(&results, self.done, self.output)
     }
 }
 
-fn print(written: &[(PathBuf, PathBuf)], done: &str, output: Output) -> Result<(), Error> {
+/// A file, and what became of it: where the result is, or why it was left alone.
+type Outcome = (PathBuf, Result<PathBuf, Refusal>);
+
+/// What is not for a verb is left alone where it was met in a directory, and said to whoever named it.
+fn outcome(found: &Files, from: &Path, to: PathBuf, done: Result<(), FileFault>) -> Result<Outcome, Fault> {
+    match done {
+        Ok(()) => Ok((from.to_owned(), Ok(to))),
+        Err(FileFault::Refused(refusal @ (Refusal::Plain | Refusal::Encrypted | Refusal::System)))
+            if !found.is_named(from) =>
+        {
+            Ok((from.to_owned(), Err(refusal)))
+        }
+        Err(fault) => Err(Fault::File(from.to_owned(), fault)),
+    }
+}
+
+fn print(results: &[Outcome], done: &str, output: Output) -> Result<(), Error> {
+    // A directory of which nothing is for the verb is a mistake.
+    if let Some((path, Err(refusal))) = results.first()
+        && results.iter().all(|(_, result)| result.is_err())
+    {
+        return Err(Fault::File(path.clone(), FileFault::Refused(*refusal)).into());
+    }
     if output.is_json() {
-        let rows = written.iter().map(|(from, to)| json!({ "file": from, "out": to, "outcome": done }));
+        let rows = results.iter().map(|(from, result)| match result {
+            Ok(to) => json!({ "file": from, "out": to, "outcome": done }),
+            Err(refusal) => json!({ "file": from, "outcome": "left alone", "reason": refusal.to_string() }),
+        });
         return output.json(&rows.collect::<Vec<_>>());
     }
-    for (from, to) in written {
-        match from == to {
-            true => output.result(format!("{done} {}", from.display()))?,
-            false => output.result(format!("{done} {} to {}", from.display(), to.display()))?,
+    for (from, result) in results {
+        match result {
+            Ok(to) if from == to => output.result(format!("{done} {}", from.display()))?,
+            Ok(to) => output.result(format!("{done} {} to {}", from.display(), to.display()))?,
+            Err(refusal) => output.result(format!("left alone {}: {refusal}", from.display()))?,
         }
     }
     Ok(())

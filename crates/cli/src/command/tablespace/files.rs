@@ -26,6 +26,8 @@ pub(super) struct Files {
     pub(super) folder: PathBuf,
     /// The folders that were named.
     roots: Vec<PathBuf>,
+    /// The files that were.
+    named: Vec<PathBuf>,
 }
 
 /// Finds the files, and refuses those that a server has open.
@@ -78,8 +80,8 @@ pub(super) fn find(args: &FilesArgs, output: Output) -> Result<Files, Error> {
         None if first.is_dir() => first.clone(),
         None => folder_of(first).to_owned(),
     };
-    let roots = paths.into_iter().filter(|path| path.is_dir()).collect();
-    Ok(Files { all: walk.files, data_directories, folder, roots })
+    let (roots, named) = paths.into_iter().partition(|path| path.is_dir());
+    Ok(Files { all: walk.files, data_directories, folder, roots, named })
 }
 
 impl Files {
@@ -89,6 +91,11 @@ impl Files {
             !matches!(found.kind, FileKind::Redo | FileKind::Doublewrite | FileKind::Temporary)
         };
         self.all.iter().filter(is_space)
+    }
+
+    /// Whether the command line names this very file, and not only a directory that it is in.
+    pub(super) fn is_named(&self, path: &Path) -> bool {
+        self.named.iter().any(|named| named == path)
     }
 
     /// Opens a file that is found; nothing for one that is new and empty, or a later file of a system tablespace.
