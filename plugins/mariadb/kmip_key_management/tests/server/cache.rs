@@ -204,7 +204,7 @@ fn a_cache_with_keys_that_the_vault_lost_is_not_written_over() {
 #[test]
 fn while_a_vault_answers_the_cache_is_not_read() {
     let places = places!();
-    let rig = need!(Rig::on_a_vault());
+    let mut rig = need!(Rig::on_a_vault());
     // The seal key is a credential, as systemd hands it to a service.
     let mut options = places.options(&rig, Path::new("CREDENTIAL:seal"));
     let credentials = places.memory.path().display().to_string();
@@ -215,6 +215,10 @@ fn while_a_vault_answers_the_cache_is_not_read() {
     rig.revoke();
     let said = refusal(&mut server);
     assert!(said.contains("read only when no key server answers at all"), "{said}");
+    rig.keys.kill();
+    server.restart().expect("starts from the cache, with the credential");
+    assert!(status(&mut server, "cache").starts_with("in use"), "{}", status(&mut server, "cache"));
+    assert_eq!(rows(&mut server, TABLE), ["1 1 1", "2 1 1"]);
 }
 
 #[test]
