@@ -95,19 +95,25 @@ mod tests {
 
     #[test]
     fn two_messages_have_the_words_of_their_series() {
-        let old = ServerVersion::parse("10.11.19");
-        let new = ServerVersion::parse("11.8.6");
         let large = KeyFileError::TooLarge("/keys".into());
-        assert_eq!(words(&large, old).1, "Error reading file '/keys' (Errcode: 27 \"File too large\")");
-        assert_eq!(words(&large, new).1, "File /keys too large, must be less than 1048576 bytes");
         let long = KeyFileError::SecretTooLong("/secret".into());
-        assert_eq!(
-            words(&long, old).1,
-            "Cannot read /secret, the filekey is too long, max secret size is 256B "
-        );
-        assert_eq!(
-            words(&long, new).1,
-            "Cannot read /secret, the filekey is too long, max secret size is 256 bytes"
-        );
+        for old in ["10.6.23", "10.11.19", "11.4.5"] {
+            let said = |error| words(error, ServerVersion::parse(old)).1;
+            assert_eq!(said(&large), "Error reading file '/keys' (Errcode: 27 \"File too large\")", "{old}");
+            assert_eq!(
+                said(&long),
+                "Cannot read /secret, the filekey is too long, max secret size is 256B ",
+                "{old}"
+            );
+        }
+        for new in ["11.8.6", "12.0.1", "12.3.0"] {
+            let said = |error| words(error, ServerVersion::parse(new)).1;
+            assert_eq!(said(&large), "File /keys too large, must be less than 1048576 bytes", "{new}");
+            assert_eq!(
+                said(&long),
+                "Cannot read /secret, the filekey is too long, max secret size is 256 bytes",
+                "{new}"
+            );
+        }
     }
 }

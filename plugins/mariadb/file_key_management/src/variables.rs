@@ -14,7 +14,7 @@ use strongroom_mariadb_core::layout::{
     EnumVariable, ServerOwned, StringVariable, SwitchVariable, TypeLib, UintVariable, VariableHeader,
 };
 use strongroom_mariadb_core::served;
-use strongroom_mariadb_core::server::server_version;
+use strongroom_mariadb_core::server::{ServerVersion, server_version};
 use strongroom_plugin_abi::text;
 
 use crate::source::Configuration;
@@ -102,7 +102,7 @@ const WITHOUT_FULL_STOPS: (u32, u32) = (11, 5);
 /// Gives the three variables of old the help texts of this server's own plugin. To be called while the library is being
 /// loaded.
 pub(crate) fn prepare() {
-    if server_version().is_none_or(|version| version.series() >= WITHOUT_FULL_STOPS) {
+    if !has_full_stops(server_version()) {
         return;
     }
     let texts: [(*mut c_void, &'static CStr); 3] = [
@@ -114,6 +114,10 @@ pub(crate) fn prepare() {
         // SAFETY: every variable begins with the header, and the loader runs this before anybody else can know the library.
         unsafe { VariableHeader::set_comment(variable.cast(), text) };
     }
+}
+
+fn has_full_stops(server: Option<ServerVersion>) -> bool {
+    server.is_some_and(|version| version.series() < WITHOUT_FULL_STOPS)
 }
 
 /// The variables as they are now. To be called when the server has filled them in, which it does before it initialises
@@ -141,4 +145,24 @@ pub(crate) fn configuration() -> Configuration {
 /// Whether keys may be added to the file.
 pub(crate) fn key_writes_are_allowed() -> bool {
     ALLOW_KEY_WRITES.load(Ordering::Relaxed) != 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn help_texts_are_those_of_the_series() {
+        for (text, expected) in [
+            ("10.6.23-MariaDB", true),
+            ("10.11.19-MariaDB", true),
+            ("11.4.5", true),
+            ("11.8.6", false),
+            ("12.0.1", false),
+            ("12.3.0-MariaDB", false),
+        ] {
+            assert_eq!(has_full_stops(ServerVersion::parse(text)), expected, "{text}");
+        }
+        assert!(!has_full_stops(None));
+    }
 }

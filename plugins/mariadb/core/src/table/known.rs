@@ -88,6 +88,16 @@ mod tests {
     }
 
     #[test]
+    fn the_shape_changed_between_11_4_and_11_8() {
+        for text in ["10.6.23", "10.11.19", "11.4.5"] {
+            assert_eq!(shape_of(version(text)), Some(Shape::Pointer), "{text}");
+        }
+        for text in ["11.8.6", "12.0.1", "12.1.2", "12.2.1", "12.3.1"] {
+            assert_eq!(shape_of(version(text)), Some(Shape::PointerAndLength), "{text}");
+        }
+    }
+
+    #[test]
     fn a_tested_server_is_of_a_known_series() {
         for (major, minor, patch) in TESTED {
             assert!(shape_of(ServerVersion { major, minor, patch }).is_some(), "{major}.{minor}.{patch}");
