@@ -74,7 +74,7 @@ pub(crate) fn run(
 
     let version = steps.run("Rotated the key while MariaDB runs", || {
         let version = keys.rotate()?;
-        execute(&mut connection, "FLUSH KMIP_KEY_MANAGEMENT_KEYS")?;
+        execute(&mut connection, "FLUSH LOCAL KMIP_KEY_MANAGEMENT_KEYS")?;
         let spaces = wait_for_version(&mut connection, version, interrupt)?;
         Ok((version, format!("{spaces} tablespaces re-encrypted with version {version}")))
     })?;
