@@ -220,7 +220,7 @@ mod interleaved {
 
     use super::{Page, Rule, encrypt_one};
     use crate::CipherError;
-    use crate::simd::{self, Chain};
+    use crate::simd;
 
     /// Fewer pages than this gain nothing from lanes.
     const PAGES_MIN: usize = 2;
@@ -258,10 +258,10 @@ mod interleaved {
             .iter()
             .filter(|page| of_kind(page))
             .all(|page| page.key.encrypt.schedule().is_some_and(|one| core::ptr::eq(one, first)));
-        let chains = pages.iter_mut().filter(|page| of_kind(page)).filter_map(|page| {
+        let pages = pages.iter_mut().filter(|page| of_kind(page)).filter_map(|page| {
             let schedule = page.key.encrypt.schedule()?;
-            Chain::new(schedule, &page.iv, rule, &mut page.data)
+            Some((schedule, &page.iv, &mut page.data))
         });
-        simd::cbc_encrypt_pages(first, shared, chains);
+        simd::cbc_encrypt_pages(first, shared, rule, pages);
     }
 }

@@ -6,11 +6,13 @@
 //!
 //! **The trap.** Pages are aligned to their size, so lanes that stand at the same offset of different pages compete for
 //! one set of the first-level cache (4 KiB apart is enough), which has 8 to 12 places for up to 32 lanes: that costs two
-//! thirds of the speed. So the lanes start one after the other, [`STAGGER_STEPS`] apart, and because a finished lane goes
-//! on with the next page they stay apart to the end of the batch.
+//! thirds of the speed. So the lanes start a few at a time, [`STAGGER_STEPS`] apart, and because a finished lane goes on
+//! with the next page they stay apart to the end of the batch. [`TOGETHER`] may share a set, and because they also end
+//! together, all lanes are interrupted for a new page less often.
 //!
-//! What a page's rule adds to its chain is a chain of its own, of one or two blocks. Pages that have come to that point
+//! What the rule adds to a page's chain is a chain of its own, of one or two blocks. Pages that have come to that point
 //! are put aside until there is one for every lane, because short chains between long ones would interrupt all lanes.
+//! They are copied next to each other for it, or the trap would close after all.
 //! Lanes without work run over a small idle buffer, which costs nothing that a shorter loop would save.
 
 use core::ptr;
@@ -21,9 +23,13 @@ use super::kernels::Chains;
 use super::schedule::{ROUND_KEYS_MAX, Schedule};
 use crate::pages::Rule;
 
-/// Steps of 16 bytes by which each lane starts after the one before: two lanes to a line of the cache. Lanes further
-/// apart need more steps until all of them run.
-const STAGGER_STEPS: usize = 2;
+/// Lanes that start together: with an input and an output each, as many addresses as the smallest cache has places.
+const TOGETHER: usize = 4;
+
+/// Steps of 16 bytes by which lanes start after those before. It is more than the distance between what a lane reads
+/// ahead and what it writes behind: where one lane read what has the same place in a page as what another has just
+/// written, the processor would take the one for the other and wait. Lanes further apart need more steps until all run.
+const STAGGER_STEPS: usize = 12;
 
 /// Pages shorter than this many steps start together: they end before they could collide, and waiting would cost more.
 const STAGGER_PAGE_STEPS: usize = 128;
@@ -31,12 +37,11 @@ const STAGGER_PAGE_STEPS: usize = 128;
 /// Length of the idle buffer in steps; lanes without work stop for new instructions this often.
 const IDLE_STEPS: usize = 256;
 
-/// A page to encrypt: its rule allows its length.
+/// A page to encrypt.
 #[derive(Clone, Copy)]
-pub(crate) struct Chain<'k> {
+pub(super) struct Chain<'k> {
     pub(super) schedule: &'k Schedule,
     pub(super) iv: u128,
-    pub(super) rule: Rule,
     pub(super) src: *const u8,
     pub(super) dst: *mut u8,
     /// Bytes.
@@ -56,27 +61,37 @@ struct Lanes<'k, const L: usize> {
     idle: *mut u8,
 }
 
-/// Pages whose whole blocks are encrypted, and that their rule adds something to.
+/// Pages whose whole blocks are encrypted, and that the rule adds something to.
 struct Ended<'k, const L: usize> {
+    rule: Rule,
     pages: [Option<Chain<'k>>; L],
     count: usize,
     lanes: Lanes<'k, L>,
+    /// What the lanes work on: the pages' last blocks, or masks for them.
+    blocks: Zeroizing<[[u128; 2]; L]>,
 }
 
 /// Runs every chain. `advance(chains, from, to)` takes all lanes through the steps from `from` to `to`.
 ///
 /// # Safety
-/// The chains' memory is valid, in place or without overlap, and no chain's output touches another's memory. All have
-/// the same rule and number of rounds; with `shared`, all have the same schedule.
+/// The chains' memory is valid, in place or without overlap, and no chain's output touches another's memory. The rule
+/// allows their lengths. All have the same number of rounds; with `shared`, all have the same schedule.
 pub(super) unsafe fn run<'k, const L: usize>(
     mut pages: impl Iterator<Item = Chain<'k>>,
+    rule: Rule,
     shared: bool,
     mut advance: impl FnMut(&mut Chains<L>, usize, usize),
 ) {
-    const { assert!(L * STAGGER_STEPS <= IDLE_STEPS, "the last lane waits inside the idle buffer") };
+    const { assert!(L / TOGETHER * STAGGER_STEPS <= IDLE_STEPS, "the last lane waits inside the idle buffer") };
     let mut idle = [0; 16 * IDLE_STEPS];
     let mut lanes = Lanes::<L>::new(shared, &mut idle);
-    let mut ended = Ended { pages: [None; L], count: 0, lanes: Lanes::new(shared, &mut idle) };
+    let mut ended = Ended {
+        rule,
+        pages: [None; L],
+        count: 0,
+        lanes: Lanes::new(shared, &mut idle),
+        blocks: Zeroizing::new([[0; 2]; L]),
+    };
     let mut now = 0;
     let mut busy = 0;
     let mut next = pages.next();
@@ -85,7 +100,7 @@ pub(super) unsafe fn run<'k, const L: usize>(
         _ => 0,
     };
     for lane in 0..L {
-        lanes.wait(lane, now, now + lane * stagger);
+        lanes.wait(lane, now, now + lane / TOGETHER * stagger);
     }
     loop {
         let mut until = usize::MAX;
@@ -94,7 +109,7 @@ pub(super) unsafe fn run<'k, const L: usize>(
                 let mut done = lanes.pages[lane].take();
                 busy -= usize::from(done.is_some());
                 loop {
-                    if let Some(page) = done.filter(Chain::has_extra) {
+                    if let Some(page) = done.filter(|page| page.has_extra(rule)) {
                         ended.pages[ended.count] = Some(page);
                         ended.count += 1;
                         if ended.count == L {
@@ -129,9 +144,9 @@ pub(super) unsafe fn run<'k, const L: usize>(
 }
 
 impl Chain<'_> {
-    /// Whether the page's rule adds something to its chain.
-    fn has_extra(&self) -> bool {
-        !self.len.is_multiple_of(16) && self.rule != Rule::WholeBlocks
+    /// Whether the rule adds something to the page's chain.
+    fn has_extra(&self, rule: Rule) -> bool {
+        !self.len.is_multiple_of(16) && rule != Rule::WholeBlocks
     }
 }
 
@@ -191,41 +206,49 @@ impl<'k, const L: usize> Lanes<'k, L> {
 }
 
 impl<'k, const L: usize> Ended<'k, L> {
-    /// Completes the pages as their rule says.
+    /// Completes the pages as the rule says.
     ///
     /// # Safety
     /// That of [`run`]; each page's output holds its last bytes.
     unsafe fn complete(&mut self, advance: &mut impl FnMut(&mut Chains<L>, usize, usize)) {
         let pages = &self.pages[..core::mem::take(&mut self.count)];
-        let Some(Some(first)) = pages.first() else {
+        if pages.is_empty() {
             return;
-        };
-        // InnoDB's second chain over the last 32 bytes; or MariaDB's encrypted initialisation vector, which is what a
-        // block of zeros becomes.
-        let (rule, steps) = (first.rule, if first.rule == Rule::InnoDb { 2 } else { 1 });
-        let mut masks = Zeroizing::new([[0_u8; 16]; L]);
+        }
+        let places = self.blocks.as_mut_ptr();
         for (lane, page) in pages.iter().flatten().enumerate() {
+            let place = places.wrapping_add(lane);
+            // SAFETY: there are as many places as lanes, and InnoDB's rule allows no page of fewer than 32 bytes.
+            unsafe {
+                *place = match self.rule {
+                    // The second chain, over the last 32 bytes.
+                    Rule::InnoDb => page.dst.add(page.len - 32).cast::<[u128; 2]>().read_unaligned(),
+                    _ => [0; 2],
+                };
+            }
             self.lanes.set_up(lane, page);
-            let place = match rule {
-                Rule::InnoDb => page.dst.wrapping_add(page.len - 32),
-                _ => masks[lane].as_mut_ptr(),
-            };
-            self.lanes.direct(lane, 0, place, place);
+            self.lanes.direct(lane, 0, place.cast(), place.cast());
         }
         // Lanes beyond work on what they worked on before, or on the idle buffer, and that must not be a page.
+        let steps = if self.rule == Rule::InnoDb { 2 } else { 1 };
         for lane in pages.len()..L {
             self.lanes.wait(lane, 0, steps);
         }
         advance(&mut self.lanes.chains, 0, steps);
-        if rule == Rule::InnoDb {
-            return;
-        }
-        for (page, mask) in pages.iter().flatten().zip(&*masks) {
-            let tail = page.len % 16;
-            // SAFETY: the last bytes of the page's output, which already hold its input.
-            let bytes = unsafe { core::slice::from_raw_parts_mut(page.dst.add(page.len - tail), tail) };
-            for (byte, mask) in bytes.iter_mut().zip(mask) {
-                *byte ^= mask;
+        for (lane, page) in pages.iter().flatten().enumerate() {
+            let place = places.wrapping_add(lane);
+            // SAFETY: as above; the last bytes of the page's output already hold its input.
+            unsafe {
+                if self.rule == Rule::InnoDb {
+                    page.dst.add(page.len - 32).cast::<[u128; 2]>().write_unaligned(*place);
+                } else {
+                    // The encrypted initialisation vector is what a block of zeros has become.
+                    let (mask, tail) = (&*place.cast::<[u8; 16]>(), page.len % 16);
+                    let bytes = core::slice::from_raw_parts_mut(page.dst.add(page.len - tail), tail);
+                    for (byte, mask) in bytes.iter_mut().zip(mask) {
+                        *byte ^= mask;
+                    }
+                }
             }
         }
     }

@@ -33,7 +33,7 @@ use std::arch::is_x86_feature_detected;
 
 use self::entry::{aes_ni, vaes256, vaes512};
 use self::kernels::Span;
-pub(crate) use self::lanes::Chain;
+use self::lanes::Chain;
 pub(crate) use self::schedule::Schedule;
 use crate::pages::Rule;
 use crate::{Buffer, Iv};
@@ -187,42 +187,47 @@ impl Schedule {
 }
 
 impl<'k> Chain<'k> {
-    /// A page, unless its rule cannot apply to its length or the output is too short.
-    pub(crate) fn new(schedule: &'k Schedule, iv: &Iv, rule: Rule, data: &'k mut Buffer<'_>) -> Option<Self> {
+    /// A page, unless the rule cannot apply to its length or the output is too short.
+    fn new(schedule: &'k Schedule, iv: &Iv, rule: Rule, data: &'k mut Buffer<'_>) -> Option<Self> {
         let len = data.len();
         if data.check().is_err() || !rule.allows(len) {
             return None;
         }
         let Span { src, dst, .. } = span(data);
-        Some(Self { schedule, iv: u128::from_le_bytes(*iv), rule, src, dst, len })
+        Some(Self { schedule, iv: u128::from_le_bytes(*iv), src, dst, len })
     }
 }
 
-/// Encrypts many pages at once. Every schedule has the first one's instruction set and rounds; with `shared`, all are
-/// the first one. Others are passed over.
-pub(crate) fn cbc_encrypt_pages<'k>(
+/// Encrypts many pages at once, each with its schedule and initialisation vector. Every schedule has the first one's
+/// instruction set and rounds; with `shared`, all are the first one. Others are passed over, as are pages whose length
+/// the rule does not allow.
+pub(crate) fn cbc_encrypt_pages<'k, 'b: 'k>(
     first: &'k Schedule,
     shared: bool,
-    pages: impl Iterator<Item = Chain<'k>>,
+    rule: Rule,
+    pages: impl Iterator<Item = (&'k Schedule, &'k Iv, &'k mut Buffer<'b>)>,
 ) {
-    let pages = pages.filter(|page| {
-        debug_assert!(page.schedule.set == first.set && page.schedule.rounds == first.rounds);
-        page.schedule.set == first.set && page.schedule.rounds == first.rounds
+    let chains = pages.filter_map(|(schedule, iv, data)| {
+        debug_assert!(schedule.set == first.set && schedule.rounds == first.rounds);
+        if schedule.set != first.set || schedule.rounds != first.rounds {
+            return None;
+        }
+        Chain::new(schedule, iv, rule, data)
     });
     let keys = shared.then_some(first);
     let rounds = first.rounds;
     // SAFETY: the schedule vouches for the instructions. Chains are made of exclusive borrows that last as long as the
-    // schedules, so their memory is valid and no two overlap; all have the same rounds. A wrong `shared` gives wrong
-    // bytes and nothing worse.
+    // schedules, so their memory is valid and no two overlap; all have the same rounds, and a length that the rule
+    // allows. A wrong `shared` gives wrong bytes and nothing worse.
     unsafe {
         match first.set {
-            InstructionSet::AesNi => lanes::run(pages, shared, |chains, from, to| {
+            InstructionSet::AesNi => lanes::run(chains, rule, shared, |chains, from, to| {
                 aes_ni::cbc_lanes(chains, keys, rounds, from, to);
             }),
-            InstructionSet::Vaes256 => lanes::run(pages, shared, |chains, from, to| {
+            InstructionSet::Vaes256 => lanes::run(chains, rule, shared, |chains, from, to| {
                 vaes256::cbc_lanes(chains, keys, rounds, from, to);
             }),
-            InstructionSet::Vaes512 => lanes::run(pages, shared, |chains, from, to| {
+            InstructionSet::Vaes512 => lanes::run(chains, rule, shared, |chains, from, to| {
                 vaes512::cbc_lanes(chains, keys, rounds, from, to);
             }),
         }
