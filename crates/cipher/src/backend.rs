@@ -11,7 +11,7 @@ pub enum Backend {
     Portable,
     /// x86-64 with AES-NI and AVX; ten chains at a time.
     AesNi,
-    /// x86-64 with VAES in 256-bit registers (AMD since Zen 3, Intel since Alder Lake); sixteen chains at a time.
+    /// x86-64 with VAES in 256-bit registers (AMD since Zen 3, Intel since Alder Lake); twenty-four chains at a time.
     Vaes256,
     /// x86-64 with VAES in 512-bit registers (AMD since Zen 4, Intel since Ice Lake); thirty-two chains at a time.
     Vaes512,

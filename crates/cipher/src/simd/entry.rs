@@ -117,7 +117,7 @@ instruction_set!(
 );
 instruction_set!(
     /// VAES with 256-bit registers: two blocks.
-    vaes256, "aes,vaes,avx2", vector::Ymm, 8
+    vaes256, "aes,vaes,avx2", vector::Ymm, 12
 );
 instruction_set!(
     /// VAES with 512-bit registers: four blocks.

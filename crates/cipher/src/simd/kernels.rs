@@ -4,6 +4,7 @@
 //! `entry.rs` has those functions. There is no branch and no address here that depends on a key or on data.
 
 use core::arch::asm;
+use core::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
 
 use super::schedule::ROUND_KEYS_MAX;
 use super::vector::{Vector, Xmm};
@@ -356,9 +357,9 @@ pub(super) unsafe fn cbc_lanes<
 /// `B` steps of all lanes, by step and register: plaintext before its step was taken, encrypted after.
 type Tile<V, const N: usize, const B: usize> = [[V; N]; B];
 
-/// Takes every lane `tiles * B` steps on. Lanes are read and written by whole registers, and
-/// [turned](Vector::transpose) in between. The tile before is written and the tile behind is read while the rounds of
-/// this one run, spread over them: in one piece they would fill the processor's queues, and the rounds would wait.
+/// Takes every lane `tiles * B` steps on. Lanes are read and written by whole registers, and [turned](turn) in between.
+/// The tile before is written and the tile behind is read while the rounds of this one run, spread over them: in one
+/// piece they would fill the processor's queues, and the rounds would wait.
 ///
 /// # Safety
 /// That of [`cbc_lanes`]; `tiles` is not zero.
@@ -387,8 +388,11 @@ unsafe fn cbc_tiles<
             }
         }
         let mut buffers: [Tile<V, N, B>; 2] = [[[V::splat(0); N]; B]; 2];
+        let mut group = [V::splat(0); B];
         for register in 0..N {
-            read_tile(&mut buffers[0], chains, register, 16 * from);
+            for part in 0..B - 1 {
+                read_tile(&mut buffers[0], chains, register, 16 * from, &mut group, part);
+            }
         }
         for tile in 0..tiles {
             let at = 16 * from + tile * bytes;
@@ -400,6 +404,7 @@ unsafe fn cbc_tiles<
                 let before = (tile > 0).then(|| at.wrapping_sub(bytes));
                 let mut turning = Turning::<V, N, B, L, ROUNDS> {
                     tile: other,
+                    group: [V::splat(0); B],
                     chains,
                     register: step * (N / B),
                     before,
@@ -416,7 +421,10 @@ unsafe fn cbc_tiles<
             }
         }
         for register in 0..N {
-            write_tile(&buffers[(tiles - 1) % 2], chains, register, 16 * from + (tiles - 1) * bytes);
+            for part in 0..B - 1 {
+                let at = 16 * from + (tiles - 1) * bytes;
+                write_tile(&buffers[(tiles - 1) % 2], chains, register, at, &mut group, part);
+            }
         }
     }
 }
@@ -439,6 +447,8 @@ impl Between for () {
 /// A tile that is written and read during a step: as many registers as there are for each of its steps.
 struct Turning<'c, V, const N: usize, const B: usize, const L: usize, const ROUNDS: usize> {
     tile: &'c mut Tile<V, N, B>,
+    /// What is being turned.
+    group: [V; B],
     chains: &'c Chains<L>,
     /// The first register.
     register: usize,
@@ -453,28 +463,64 @@ impl<V: Vector, const N: usize, const B: usize, const L: usize, const ROUNDS: us
 {
     #[inline(always)]
     unsafe fn after(&mut self, round: usize) {
-        // Turns to read and to write, and how many rounds apart.
-        let turns = 2 * (N / B);
-        let apart = (ROUNDS - 2) / turns;
-        let turn = (round - 1) / apart;
-        if !(round - 1).is_multiple_of(apart) || turn >= turns {
-            return;
-        }
-        let register = self.register + turn / 2;
-        // SAFETY: the caller vouches for the instructions, whoever made this for memory and registers.
-        unsafe {
-            if turn.is_multiple_of(2) {
-                if let Some(before) = self.before {
-                    write_tile(self.tile, self.chains, register, before);
+        // Parts of turning to write and to read each register, spread evenly over all rounds but the last.
+        let parts = 2 * (N / B) * (B - 1);
+        let upto = |round: usize| (round * parts).div_ceil(ROUNDS - 1);
+        for number in upto(round - 1)..upto(round) {
+            let (turn, part) = (number / (B - 1), number % (B - 1));
+            let register = self.register + turn / 2;
+            // SAFETY: the caller vouches for the instructions, whoever made this for memory and registers.
+            unsafe {
+                if turn.is_multiple_of(2) {
+                    if let Some(before) = self.before {
+                        write_tile(self.tile, self.chains, register, before, &mut self.group, part);
+                    }
+                } else if let Some(behind) = self.behind {
+                    read_tile(self.tile, self.chains, register, behind, &mut self.group, part);
                 }
-            } else if let Some(behind) = self.behind {
-                read_tile(self.tile, self.chains, register, behind);
             }
         }
     }
 }
 
-/// Reads the lanes of one register into a tile.
+/// One of the `B - 1` parts of turning `B` registers, each with blocks that follow one another in a lane, into registers
+/// that each hold one block of every lane; or back again, which is the same.
+///
+/// # Safety
+/// That of [`Vector`]; `B` is `V::BLOCKS`.
+#[inline(always)]
+unsafe fn turn<V: Vector, const B: usize>(
+    group: &mut [V; B],
+    part: usize,
+    take: impl Fn(usize) -> V,
+    give: impl Fn(usize, V),
+) {
+    // SAFETY: the caller vouches for the instructions.
+    unsafe {
+        if part < B / 2 {
+            let (first, second) = (2 * part, 2 * part + 1);
+            (group[first], group[second]) = take(first).parted(take(second));
+        }
+        if part + 2 == B {
+            if B == 4 {
+                (group[0], group[2]) = group[0].parted(group[2]);
+                (group[1], group[3]) = group[1].parted(group[3]);
+            }
+            for (at, blocks) in group.iter().enumerate() {
+                give(at, *blocks);
+            }
+        }
+    }
+}
+
+/// How far ahead of its reading a lane asks for memory: the processor does not follow so many lanes by itself, and with
+/// pages that are in no cache that is more than half of the speed.
+const AHEAD: usize = 256;
+
+/// Bytes in a line of the cache.
+const LINE_BYTES: usize = 64;
+
+/// Reads the lanes of one register into a tile: one [part](turn) of it.
 ///
 /// # Safety
 /// That of [`cbc_lanes`], for `16 * B` bytes `at` bytes past the lanes' addresses; `register` is less than `N`.
@@ -484,23 +530,26 @@ unsafe fn read_tile<V: Vector, const N: usize, const B: usize, const L: usize>(
     chains: &Chains<L>,
     register: usize,
     at: usize,
+    group: &mut [V; B],
+    part: usize,
 ) {
-    // SAFETY: the caller vouches for instructions, memory and index.
+    // SAFETY: the caller vouches for instructions, memory and index. An address that is only asked for may be any.
     unsafe {
         let lanes = chains.src.as_ptr().add(register * B);
         let rows = tile.as_mut_ptr().cast::<V>().add(register);
-        let mut group = [V::splat(0); B];
-        for (lane, blocks) in group.iter_mut().enumerate() {
-            *blocks = V::load((*lanes.add(lane)).wrapping_add(at));
-        }
-        V::transpose(&mut group);
-        for (step, blocks) in group.iter().enumerate() {
-            *rows.add(step * N) = *blocks;
-        }
+        let take = |lane| {
+            let from = (*lanes.add(lane)).wrapping_add(at);
+            // Once for every line.
+            if at % LINE_BYTES < 16 * B {
+                _mm_prefetch::<_MM_HINT_T0>(from.wrapping_add(AHEAD).cast());
+            }
+            V::load(from)
+        };
+        turn(group, part, take, |step, blocks| *rows.add(step * N) = blocks);
     }
 }
 
-/// Writes one register's lanes of a tile.
+/// Writes one register's lanes of a tile: one [part](turn) of it.
 ///
 /// # Safety
 /// As for [`read_tile`].
@@ -510,23 +559,20 @@ unsafe fn write_tile<V: Vector, const N: usize, const B: usize, const L: usize>(
     chains: &Chains<L>,
     register: usize,
     at: usize,
+    group: &mut [V; B],
+    part: usize,
 ) {
     // SAFETY: the caller vouches for instructions, memory and index.
     unsafe {
         let lanes = chains.dst.as_ptr().add(register * B);
         let rows = tile.as_ptr().cast::<V>().add(register);
-        let mut group = [V::splat(0); B];
-        for (step, blocks) in group.iter_mut().enumerate() {
-            *blocks = *rows.add(step * N);
-        }
-        V::transpose(&mut group);
-        for (lane, blocks) in group.iter().enumerate() {
-            blocks.store((*lanes.add(lane)).wrapping_add(at));
-        }
+        let give = |lane, blocks: V| blocks.store((*lanes.add(lane)).wrapping_add(at));
+        turn(group, part, |step| *rows.add(step * N), give);
     }
 }
 
-/// Encrypts the next block of every lane. ///
+/// Encrypts the next block of every lane.
+///
 /// # Safety
 /// That of [`Vector`].
 #[inline(always)]

@@ -24,9 +24,8 @@ pub(super) trait Vector: Copy {
     unsafe fn gather(from: &[*const u8], at: usize) -> Self;
     /// Writes one block to each of the first `BLOCKS` addresses, `at` bytes further on.
     unsafe fn scatter(self, to: &[*mut u8], at: usize);
-    /// Turns `BLOCKS` registers, each with blocks that follow one another in a lane, into registers that each hold one
-    /// block of every lane, or back again. It is its own inverse.
-    unsafe fn transpose(group: &mut [Self]);
+    /// The even blocks of two registers, and the odd ones.
+    unsafe fn parted(self, other: Self) -> (Self, Self);
     /// Exclusive or.
     unsafe fn xor(self, other: Self) -> Self;
     /// One round of the cipher (FIPS 197 §5.1) with this round key.
@@ -117,7 +116,9 @@ impl Vector for Xmm {
     }
 
     #[inline(always)]
-    unsafe fn transpose(_: &mut [Self]) {}
+    unsafe fn parted(self, other: Self) -> (Self, Self) {
+        (self, other)
+    }
 
     #[inline(always)]
     unsafe fn shifted_in(self, before: u128) -> Self {
@@ -190,13 +191,13 @@ impl Vector for Ymm {
     }
 
     #[inline(always)]
-    unsafe fn transpose(group: &mut [Self]) {
-        let [first, second] = group else { return };
+    unsafe fn parted(self, other: Self) -> (Self, Self) {
         // SAFETY: the caller vouches for the instructions.
         unsafe {
-            let low = _mm256_permute2x128_si256::<0x20>(first.0, second.0);
-            second.0 = _mm256_permute2x128_si256::<0x31>(first.0, second.0);
-            first.0 = low;
+            (
+                Self(_mm256_permute2x128_si256::<0x20>(self.0, other.0)),
+                Self(_mm256_permute2x128_si256::<0x31>(self.0, other.0)),
+            )
         }
     }
 
@@ -276,19 +277,13 @@ impl Vector for Zmm {
     }
 
     #[inline(always)]
-    unsafe fn transpose(group: &mut [Self]) {
-        let [a, b, c, d] = group else { return };
+    unsafe fn parted(self, other: Self) -> (Self, Self) {
         // SAFETY: the caller vouches for the instructions.
         unsafe {
-            // The even and the odd blocks of two registers, then those of the results.
-            let (even, odd) =
-                (_mm512_shuffle_i64x2::<0x88>(a.0, b.0), _mm512_shuffle_i64x2::<0xDD>(a.0, b.0));
-            let (even_too, odd_too) =
-                (_mm512_shuffle_i64x2::<0x88>(c.0, d.0), _mm512_shuffle_i64x2::<0xDD>(c.0, d.0));
-            a.0 = _mm512_shuffle_i64x2::<0x88>(even, even_too);
-            b.0 = _mm512_shuffle_i64x2::<0x88>(odd, odd_too);
-            c.0 = _mm512_shuffle_i64x2::<0xDD>(even, even_too);
-            d.0 = _mm512_shuffle_i64x2::<0xDD>(odd, odd_too);
+            (
+                Self(_mm512_shuffle_i64x2::<0x88>(self.0, other.0)),
+                Self(_mm512_shuffle_i64x2::<0xDD>(self.0, other.0)),
+            )
         }
     }
 

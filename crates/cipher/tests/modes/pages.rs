@@ -165,7 +165,7 @@ fn long_pages(count: usize, bytes: usize, keys: usize) -> Vec<Case> {
 fn staggered_pages_agree_with_aws_lc() {
     let keys = [vec![1; 32], vec![2; 32], vec![3; 32]];
     for backend in backends() {
-        for count in [2, 7, 8, 9, 16, 31, 33, 70] {
+        for count in [2, 7, 8, 9, 16, 23, 24, 25, 31, 32, 33, 70] {
             check(backend, Rule::InnoDb, &keys[..1], &long_pages(count, 4096 - 38, 1));
             check(backend, Rule::MariaDb, &keys, &long_pages(count, 4096 - 46, 3));
         }
