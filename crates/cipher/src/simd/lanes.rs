@@ -37,6 +37,9 @@ const STAGGER_PAGE_STEPS: usize = 128;
 /// Length of the idle buffer in steps; lanes without work stop for new instructions this often.
 const IDLE_STEPS: usize = 256;
 
+/// More than the loops take of the stack.
+const STACK_BYTES: usize = 8192;
+
 /// A page to encrypt.
 #[derive(Clone, Copy)]
 pub(super) struct Chain<'k> {
@@ -141,6 +144,15 @@ pub(super) unsafe fn run<'k, const L: usize>(
     }
     // SAFETY: passed on.
     unsafe { ended.complete(&mut advance) };
+    clear_stack();
+}
+
+/// Clears what `advance` has left on the stack: where the processor has registers for all round keys, the compiler puts
+/// some of them there all the same. Called from where `advance` was called, so that it reaches the same bytes.
+#[inline(never)]
+fn clear_stack() {
+    let mut below = [0_u128; STACK_BYTES / 16];
+    below.zeroize();
 }
 
 impl Chain<'_> {
