@@ -190,3 +190,17 @@ fn padding_len(block: &[u8; BLOCK_BYTES]) -> Result<usize, CipherError> {
     }
     Ok(usize::from(padding))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wiped::dropped;
+
+    #[test]
+    fn the_mask_of_the_tail_is_cleared() {
+        let aes = AesEncrypt::new(&[1; 16]).expect("a key");
+        let mask = TailMask::new(&aes, &[2; 16], Ending::Tail).expect("a block");
+        assert!(mask.0.is_some());
+        assert!(dropped(mask).0.is_none());
+    }
+}

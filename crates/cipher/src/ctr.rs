@@ -85,3 +85,17 @@ impl Drop for Ctr {
         self.mask.zeroize();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wiped::dropped;
+
+    #[test]
+    fn a_begun_block_of_the_keystream_is_cleared() {
+        let mut ctr = Ctr::new(&[1; 16], &[2; 16]).expect("a key");
+        ctr.update(&[0], &mut [0]).expect("fits");
+        assert_ne!(ctr.mask, [0; BLOCK_BYTES]);
+        assert_eq!(dropped(ctr).mask, [0; BLOCK_BYTES]);
+    }
+}

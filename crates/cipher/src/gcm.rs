@@ -199,3 +199,16 @@ impl GcmDecrypt {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wiped::dropped;
+
+    #[test]
+    fn the_mask_of_the_tag_is_cleared() {
+        let gcm = Gcm::new(&[1; 16], &[2; 16]).expect("a key");
+        assert_ne!(gcm.tag_mask, [0; BLOCK_BYTES]);
+        assert_eq!(dropped(gcm).tag_mask, [0; BLOCK_BYTES]);
+    }
+}

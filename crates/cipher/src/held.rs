@@ -71,3 +71,17 @@ pub(crate) fn cut(dst: &mut [u8], needed: usize) -> Result<&mut [u8], CipherErro
     let room = dst.len();
     dst.get_mut(..needed).ok_or(CipherError::OutputTooSmall { needed, room })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wiped::dropped;
+
+    #[test]
+    fn held_input_is_cleared() {
+        let mut held = Held::default();
+        held.fill(&[7; 15]);
+        assert_eq!(held.as_slice(), [7; 15]);
+        assert_eq!(dropped(held).bytes, [0; BLOCK_BYTES]);
+    }
+}

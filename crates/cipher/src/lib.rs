@@ -21,7 +21,7 @@
 //! | [`ecb`] | independent blocks | SP 800-38A §6.1 |
 //! | [`pages`] | many pages at once, each with its key and initialisation vector | InnoDB, MariaDB |
 //!
-//! Which instructions run is chosen once, by what the processor has ([`Backend`]). All `unsafe` code is in the private
+//! Which instructions run is chosen once, by what the processor has ([`Backend`]). All `unsafe` code but a test's is in the private
 //! module `simd`, whose documentation states its contract.
 
 pub mod cbc;
@@ -38,6 +38,8 @@ mod held;
 mod portable;
 #[cfg(target_arch = "x86_64")]
 mod simd;
+#[cfg(test)]
+mod wiped;
 
 pub use backend::Backend;
 pub use buffer::Buffer;

@@ -275,3 +275,24 @@ impl<const L: usize> Drop for Lanes<'_, L> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::simd::InstructionSet;
+    use crate::wiped::dropped;
+
+    #[test]
+    fn round_keys_copied_into_lanes_are_cleared() {
+        let schedule = Schedule { keys: [7; ROUND_KEYS_MAX], rounds: 14, set: InstructionSet::AesNi };
+        let mut idle = [0; 16 * IDLE_STEPS];
+        let place = idle.as_mut_ptr();
+        let mut lanes = Lanes::<4>::new(false, &mut idle);
+        let page = Chain { schedule: &schedule, iv: 1, src: place, dst: place, len: 16 };
+        for lane in 0..4 {
+            lanes.set_up(lane, &page);
+        }
+        assert_eq!(lanes.chains.keys.map(|keys| keys[3]), schedule.keys);
+        assert_eq!(dropped(lanes).chains.keys, [[0; 4]; ROUND_KEYS_MAX]);
+    }
+}

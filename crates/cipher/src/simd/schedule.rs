@@ -129,3 +129,15 @@ fn expand<const KEY_WORDS: usize, const ROUNDS: usize>(key: &[u8], schedule: &mu
         words[at] = words[at - KEY_WORDS] ^ word;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wiped::dropped;
+
+    #[test]
+    fn round_keys_are_cleared() {
+        let schedule = Schedule { keys: [7; ROUND_KEYS_MAX], rounds: 14, set: InstructionSet::AesNi };
+        assert_eq!(dropped(schedule).keys, [0; ROUND_KEYS_MAX]);
+    }
+}
