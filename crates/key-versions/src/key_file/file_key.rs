@@ -1,14 +1,16 @@
 //! The secret that opens an encrypted key file: `file_key_management_filekey`.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
-use std::path::PathBuf;
+use std::os::unix::fs::FileTypeExt;
+use std::path::{Path, PathBuf};
 
 use strongroom_secret::KeyMaterial;
 use zeroize::Zeroizing;
 
 use super::KeyFileError;
+use super::read::{Turn, read_pipe_again};
 
 /// The longest secret that is read from a file, in bytes.
 pub const SECRET_BYTES_MAX: usize = 256;
@@ -42,14 +44,24 @@ impl FileKey {
     /// [`KeyFileError::NotFound`], [`KeyFileError::NotReadable`], [`KeyFileError::NoSecret`],
     /// [`KeyFileError::SecretTooLong`].
     pub fn secret(&self) -> Result<Option<KeyMaterial>, KeyFileError> {
+        self.secret_at(Turn::First)
+    }
+
+    /// The same for somebody who must not wait for the writer of a pipe.
+    ///
+    /// # Errors
+    /// As for [`secret`](Self::secret), and [`KeyFileError::NoWriter`].
+    pub(super) fn secret_at(&self, turn: Turn) -> Result<Option<KeyMaterial>, KeyFileError> {
         let path = match self {
             Self::None => return Ok(None),
             Self::Inline(secret) => return Ok(Some(secret.duplicate())),
             Self::File(path) => path,
         };
+        if turn == Turn::Again && is_pipe(path) {
+            return secret_in(path, &read_pipe_again(path)?);
+        }
         let mut file = File::open(path).map_err(|error| KeyFileError::NotFound(path.clone(), error))?;
-        // One byte more than a secret has, for a line end or for the proof that it is too long.
-        let mut room = Zeroizing::new([0_u8; SECRET_BYTES_MAX + 1]);
+        let mut room = Zeroizing::new([0_u8; READ_BYTES_MAX]);
         let mut len = 0;
         loop {
             match file.read(&mut room[len..]) {
@@ -59,19 +71,36 @@ impl FileKey {
                 Err(error) => return Err(KeyFileError::NotReadable(path.clone(), error)),
             }
         }
-        if len == 0 {
-            return Err(KeyFileError::NoSecret(path.clone()));
-        }
-        let mut secret = &room[..len];
-        while let [front @ .., b'\r' | b'\n'] = secret {
-            secret = front;
-        }
-        if secret.len() > SECRET_BYTES_MAX {
-            return Err(KeyFileError::SecretTooLong(path.clone()));
-        }
-        let end = secret.iter().position(|&byte| byte == 0).unwrap_or(secret.len());
-        Ok((end > 0).then(|| KeyMaterial::new(&secret[..end])))
+        secret_in(path, &room[..len])
     }
+
+    /// Whether the secret can be read at any time: not from a pipe, whose content is gone once it is read.
+    pub(super) fn can_be_looked_into(&self) -> bool {
+        !matches!(self, Self::File(path) if is_pipe(path))
+    }
+}
+
+/// One byte more than a secret has, for a line end or for the proof that it is too long.
+const READ_BYTES_MAX: usize = SECRET_BYTES_MAX + 1;
+
+fn is_pipe(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|metadata| metadata.file_type().is_fifo())
+}
+
+/// The secret in the content of a file.
+fn secret_in(path: &Path, content: &[u8]) -> Result<Option<KeyMaterial>, KeyFileError> {
+    if content.is_empty() {
+        return Err(KeyFileError::NoSecret(path.to_path_buf()));
+    }
+    let mut secret = &content[..content.len().min(READ_BYTES_MAX)];
+    while let [front @ .., b'\r' | b'\n'] = secret {
+        secret = front;
+    }
+    if secret.len() > SECRET_BYTES_MAX {
+        return Err(KeyFileError::SecretTooLong(path.to_path_buf()));
+    }
+    let end = secret.iter().position(|&byte| byte == 0).unwrap_or(secret.len());
+    Ok((end > 0).then(|| KeyMaterial::new(&secret[..end])))
 }
 
 #[cfg(test)]
@@ -81,7 +110,7 @@ mod tests {
     fn of_file(content: &[u8]) -> Result<Option<Vec<u8>>, String> {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("secret");
-        std::fs::write(&path, content).unwrap();
+        fs::write(&path, content).unwrap();
         let value = [b"FILE:", path.as_os_str().as_bytes()].concat();
         let secret = FileKey::parse(&value).secret();
         secret.map(|secret| secret.map(|secret| secret.as_bytes().to_vec())).map_err(|error| {
@@ -122,5 +151,36 @@ mod tests {
         assert_eq!(inline(b""), None);
         assert_eq!(inline(b"file:/etc/secret"), Some(b"file:/etc/secret".to_vec()));
         assert_eq!(inline(&[b'x'; 300]), Some(vec![b'x'; 300]));
+    }
+    /// At start the server waits for the writer, as with its own plugin. Later a statement waits, or a thread that holds locks.
+    #[test]
+    fn a_pipe_without_a_writer_is_not_waited_for_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("pipe");
+        assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+        let file_key = FileKey::File(path.clone());
+        assert!(
+            !file_key.can_be_looked_into() && FileKey::File(folder.path().join("file")).can_be_looked_into()
+        );
+        assert!(matches!(file_key.secret_at(Turn::Again), Err(KeyFileError::NoWriter(_))));
+        for turn in [Turn::First, Turn::Again] {
+            let (ready, go) = std::sync::mpsc::channel();
+            let writer = std::thread::spawn({
+                let path = path.clone();
+                move || {
+                    // Open for both, so that opening waits for nobody.
+                    let mut pipe = fs::OpenOptions::new().read(true).write(true).open(path).unwrap();
+                    std::io::Write::write_all(&mut pipe, b"open sesame\n").unwrap();
+                    ready.send(()).unwrap();
+                    // Closed only when somebody has read it, or the pipe would be empty again.
+                    while rustix::io::ioctl_fionread(&pipe).unwrap() > 0 {
+                        std::thread::yield_now();
+                    }
+                }
+            });
+            go.recv().unwrap();
+            assert_eq!(file_key.secret_at(turn).unwrap().unwrap().as_bytes(), b"open sesame");
+            writer.join().unwrap();
+        }
     }
 }

@@ -74,7 +74,7 @@ fn timely(error: io::Error) -> io::Error {
 }
 
 /// Opening a pipe waits for a writer, for ever if there is none; so this one is opened without waiting.
-fn read_pipe_again(path: &Path) -> Result<Zeroizing<Vec<u8>>, KeyFileError> {
+pub(super) fn read_pipe_again(path: &Path) -> Result<Zeroizing<Vec<u8>>, KeyFileError> {
     let mut pipe = OpenOptions::new()
         .read(true)
         .custom_flags(OFlags::NONBLOCK.bits().cast_signed())

@@ -63,9 +63,9 @@ impl KeyFile {
     /// # Errors
     /// [`KeyFileError`].
     pub fn contents(&self) -> Result<Contents, KeyFileError> {
-        let secret = self.file_key.secret()?;
-        let path = self.path()?;
         let turn = if self.last().was_read { Turn::Again } else { Turn::First };
+        let secret = self.file_key.secret_at(turn)?;
+        let path = self.path()?;
         let bytes = read(&path, turn)?;
         let (text, sealed) = self.text(&path, bytes, secret.as_ref())?;
         let lines = text::parse(&text).map_err(|error| KeyFileError::Line(path, error))?;
@@ -92,7 +92,7 @@ impl KeyFile {
     }
 
     pub(super) fn secret(&self) -> Result<Option<KeyMaterial>, KeyFileError> {
-        self.file_key.secret()
+        self.file_key.secret_at(Turn::Again)
     }
 
     pub(super) fn derivation(&self) -> Derivation {
@@ -102,10 +102,12 @@ impl KeyFile {
     /// Whether the file can be read at any time and by anybody who comes: not a pipe, whose content is gone once it is read,
     /// nor a socket, whose owner may want to be asked only when somebody means to.
     fn can_be_looked_into(&self) -> bool {
-        self.path()
+        let is_file = self
+            .path()
             .and_then(|path| fs::metadata(&path).map_err(|error| KeyFileError::NotFound(path, error)))
             // A file that is not there is an error that the reading reports.
-            .map_or(true, |metadata| metadata.is_file())
+            .map_or(true, |metadata| metadata.is_file());
+        is_file && self.file_key.can_be_looked_into()
     }
 
     fn keys_where(&self, wanted: impl Fn(&VersionedKey) -> bool) -> Result<Vec<VersionedKey>, LoadError> {
