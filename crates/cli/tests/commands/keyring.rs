@@ -30,6 +30,7 @@ fn servers_keys() -> Vec<(&'static str, &'static str, &'static str, Vec<u8>)> {
         ("", "MySQLReplicationKey_u", "AES", vec![3; 16]),
         ("root@localhost", "app", "SECRET", b"open sesame".to_vec()),
         ("app@%", "app", "AES", vec![4; 24]),
+        ("app@%", "empty", "SECRET", vec![]),
     ]
 }
 
@@ -61,17 +62,17 @@ fn a_servers_keys_go_to_a_vault_and_come_back_as_they_were() {
     let (file, okv) = (place("json", &old), place("okv", &conf));
 
     let planned = migrate(&file, &okv, &["--dry-run", "--quiet"]).ok();
-    assert_eq!(planned, "5 to copy, 0 there already\n");
+    assert_eq!(planned, "6 to copy, 0 there already\n");
     assert_eq!(listed(&okv), "no keys found\n");
 
     let shown = migrate(&file, &okv, &[]).ok();
-    assert!(shown.ends_with("5 copied, 0 there already\n"), "{shown}");
-    assert!(shown.contains("5 keys have the bytes that they have in the source"), "{shown}");
+    assert!(shown.ends_with("6 copied, 0 there already\n"), "{shown}");
+    assert!(shown.contains("6 keys have the bytes that they have in the source"), "{shown}");
     assert_eq!(listed(&okv), listed(&file));
     // Whoever was killed on the way runs it again.
     run(args!["key", "remove", "app", "--owner", "root@localhost", "--conf", &conf, "--yes"]).ok();
-    assert!(migrate(&file, &okv, &["--quiet"]).ok().starts_with("1 copied, 4 there already"));
-    assert!(migrate(&file, &okv, &["--quiet"]).ok().starts_with("0 copied, 5 there already"));
+    assert!(migrate(&file, &okv, &["--quiet"]).ok().starts_with("1 copied, 5 there already"));
+    assert!(migrate(&file, &okv, &["--quiet"]).ok().starts_with("0 copied, 6 there already"));
 
     migrate(&okv, &place("json", &new), &[]).ok();
     let strip = |bytes: &[u8]| {
@@ -89,10 +90,10 @@ fn a_servers_keys_go_to_a_vault_and_come_back_as_they_were() {
     let other = place("okv", &second.enrol("db2"));
     let json = migrate(&okv, &other, &["--to-group", "server-1", "--json"]).ok();
     let report: serde_json::Value = serde_json::from_str(&json).unwrap();
-    assert_eq!((report["verified"].as_bool(), report["keys"].as_array().unwrap().len()), (Some(true), 5));
+    assert_eq!((report["verified"].as_bool(), report["keys"].as_array().unwrap().len()), (Some(true), 6));
     let again = folder.path().join("again.json");
     let copied = migrate(&other, &place("json", &again), &["--from-group", "server-1", "--quiet"]).ok();
-    assert_eq!(copied, "5 copied, 0 there already\n");
+    assert_eq!(copied, "6 copied, 0 there already\n");
     let none = migrate(&other, &place("json", &again), &["--from-group", "server-2", "--quiet"]).ok();
     assert_eq!(none, "0 copied, 0 there already\n");
 }
@@ -132,7 +133,7 @@ fn keys_that_cannot_be_held_are_named_and_left_out_only_when_asked() {
     assert!(!folder.path().join("new").exists());
     let done = migrate(&old, &new, &["--leave-unsupported", "--quiet"]);
     assert!(done.stderr.contains("signing"), "{done:?}");
-    assert_eq!(done.ok(), "5 copied, 0 there already, 1 left out\n");
+    assert_eq!(done.ok(), "6 copied, 0 there already, 1 left out\n");
 
     // Percona's layout has the key id alone for a name, so that owners would be lost.
     let vault = Vault::start();
@@ -146,7 +147,7 @@ fn keys_that_cannot_be_held_are_named_and_left_out_only_when_asked() {
     assert_eq!(listed(&percona), "no keys found\n");
     assert_eq!(
         migrate(&new, &percona, &["--leave-unsupported", "--quiet"]).ok(),
-        "3 copied, 0 there already, 2 left out\n"
+        "3 copied, 0 there already, 3 left out\n"
     );
     let names = run(args!["list", "--conf", &conf]).ok();
     assert!(names.contains("\tINNODBKey-u-1\n") && !names.contains("sr1:"), "{names}");

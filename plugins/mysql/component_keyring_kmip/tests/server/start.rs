@@ -205,7 +205,14 @@ fn keys_move_from_mysqls_own_component_to_the_vault_and_back() {
     server.sql(ROTATE);
     assert_eq!(server.value("SELECT keyring_key_store('k', 'SECRET', 'a secret')"), "1");
     assert_eq!(server.value("SELECT keyring_key_generate('aes', 'AES', 16)"), "1");
-    let before = (keys(&mut server), checksums(&mut server));
+    server.sql("CREATE TABLE t.texts (v VARCHAR(10))");
+    server.sql("INSERT INTO t.texts VALUES ('')");
+    assert_eq!(server.value("SELECT keyring_key_store('empty', 'SECRET', v) FROM t.texts"), "1");
+    let mut before = (keys(&mut server), checksums(&mut server));
+    // MySQL's program passes over a secret of no bytes: it asks no keyring to store one.
+    let all = before.0.len();
+    before.0.retain(|key| key != "empty root@localhost");
+    assert_eq!(before.0.len() + 1, all);
     server.stop();
 
     server.configure(COMPONENT, &of_directory(&endpoint));
