@@ -225,6 +225,45 @@ fn a_statement_asks_a_vault_that_hangs_once() {
     assert_eq!(server.value("SELECT COUNT(*) FROM t.first"), "0");
 }
 
+/// With a vault that hangs, or one that is gone.
+#[test]
+fn a_server_starts_whatever_its_vault_does_unless_it_cannot_read_its_own_logs() {
+    let rig = Rig::new();
+    let (front, mut options, folder) = behind_a_front(&rig);
+    options.configurations =
+        vec![(COMPONENT.to_owned(), with_timeout(&folder.path().join("endpoint"), 2000))];
+    let mut server = need!(Server::start(options));
+    for table in ["a", "b", "c"] {
+        encrypted_table(&mut server, table);
+    }
+    let before = checksums(&mut server);
+    for fault in [Fault::Hang, Fault::Cut, Fault::Garbage] {
+        front.trouble(Some(Trouble::always(fault)));
+        server.restart().unwrap_or_else(|error| panic!("{fault:?}: {error}"));
+        assert_eq!(status(&mut server, "Component_status"), "Disabled", "{fault:?}");
+        assert_eq!(server.sql_error("SELECT COUNT(*) FROM t.a").0, NO_MASTER_KEY);
+        front.trouble(None);
+        server.sql(RELOAD);
+        assert_eq!(status(&mut server, "Component_status"), "Active", "{fault:?}");
+    }
+    // MySQL itself gives up a start for which it has to read or write an encrypted log, with any keyring.
+    for logs in
+        [&["--innodb-redo-log-encrypt=ON"][..], &["--log-bin=bin", "--binlog-encryption=ON", "--server-id=1"]]
+    {
+        server.options_mut().args = logs.iter().map(ToString::to_string).collect();
+        server.restart().expect("it starts with its keys");
+        server.sql("UPDATE t.a SET b = REVERSE(b)");
+        server.sql("UPDATE t.a SET b = REVERSE(b)");
+        server.kill9();
+        front.trouble(Some(Trouble::always(Fault::Cut)));
+        let error = server.restart().expect_err("it has no keys").to_string();
+        assert!(error.contains("exit status: 1"), "that is no crash: {error}");
+        front.trouble(None);
+        server.restart().expect("it recovers");
+        assert_eq!(checksums(&mut server), before);
+    }
+}
+
 /// What Oracle's article on keyring_okv tells: one server used with one endpoint, then with another.
 #[test]
 fn another_endpoint_has_other_keys_until_the_first_is_back() {

@@ -99,6 +99,14 @@ fn a_certificate_that_is_renewed_on_disk_is_used_without_a_reload() {
         assert!(service.fetch(own("absent")).unwrap().is_none());
     }
 
+    // Nor is a certificate that no server takes.
+    copy(&vault.enrol("revoked"), &dir);
+    vault.endpoint_revoke("revoked");
+    let patience = Instant::now();
+    while patience.elapsed() < Duration::from_millis(2500) {
+        assert_eq!(service.names().unwrap().len(), 1);
+    }
+
     // Another endpoint's certificate shows that the new files are used: it has a wallet of its own.
     copy(&vault.enrol("db2"), &dir);
     let patience = Instant::now();
