@@ -1,5 +1,6 @@
 //! How a configuration comes into force, and what happens where it cannot.
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use strongroom_keyring::backend::Backend;
@@ -14,6 +15,13 @@ use super::{bytes, copy, directory, generate, loaded, master, of, own, service};
 fn row(service: &Service, name: &str) -> String {
     let rows = service.status("component_keyring_kmip");
     rows.into_iter().find(|(key, _)| *key == name).map(|(_, value)| value).unwrap_or_default()
+}
+
+/// A keyring that waits for a vault on a slow machine.
+fn patient(dir: &Path) -> Service {
+    let service = service();
+    service.load(Ok(Configuration { timeout: Duration::from_secs(30), ..directory(dir) })).unwrap();
+    service
 }
 
 #[test]
@@ -88,7 +96,7 @@ fn a_certificate_that_is_renewed_on_disk_is_used_without_a_reload() {
     let vault = Vault::start();
     let scratch = tempfile::tempdir().unwrap();
     let dir = copy(&vault.enrol("db1"), &scratch.path().join("conf"));
-    let service = loaded(&dir);
+    let service = patient(&dir);
     generate(&service, own(&master(1))).unwrap();
     let before = bytes(&service, own(&master(1))).unwrap();
 
@@ -140,7 +148,7 @@ fn servers_that_do_not_answer_are_not_taken_from_the_disk_until_they_do() {
     let scratch = tempfile::tempdir().unwrap();
     let dir = copy(&vault.enrol("db1"), &scratch.path().join("conf"));
     let before = vault.kmip().to_string();
-    let service = loaded(&dir);
+    let service = patient(&dir);
     generate(&service, own(&master(1))).unwrap();
     let kept = bytes(&service, own(&master(1)));
 

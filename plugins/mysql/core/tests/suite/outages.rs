@@ -91,7 +91,8 @@ fn what_a_statement_asks_of_a_vault_that_hangs_ends_with_the_first_question() {
         for another in attempts {
             assert!(!another());
         }
-        assert_eq!(server.requests(), asked, "nobody asks again at once");
+        // One more on a machine that slept for as long as the vault is left alone; five if it were not.
+        assert!(server.requests() <= asked + 1, "nobody asks again at once: {}", server.requests());
     }
     server.trouble(None);
     service.load(Ok(directory(scratch.path()))).unwrap();
