@@ -1,7 +1,7 @@
 //! Tablespaces between a real MariaDB and the command: what one writes the other opens, and the rows are the same.
 
 use std::fs;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use strongroom_testkit::built::PluginFolder;
@@ -51,6 +51,15 @@ impl Rig {
                 "INSERT INTO shop.{table} SELECT seq, CONCAT('a row nobody may find ', SHA2(seq, 256)) FROM shop.seq_1_to_500"
             ));
         }
+        // The server may be another user's.
+        let far = rig.path("far");
+        fs::create_dir(&far).unwrap();
+        fs::set_permissions(&far, fs::Permissions::from_mode(0o777)).unwrap();
+        let far = far.display();
+        rig.server.sql(&format!(
+            "CREATE TABLE shop.far (id INT PRIMARY KEY, note VARCHAR(200)) ENCRYPTED=YES DATA DIRECTORY='{far}'"
+        ));
+        rig.server.sql("INSERT INTO shop.far SELECT * FROM shop.one");
         Ok(rig)
     }
 
@@ -68,7 +77,8 @@ impl Rig {
     }
 
     fn rows(&mut self) -> Vec<String> {
-        TABLES.iter().map(|(table, _)| checked(&mut self.server, table)).collect()
+        let tables = TABLES.iter().map(|(table, _)| *table).chain(["far"]);
+        tables.map(|table| checked(&mut self.server, table)).collect()
     }
 }
 
@@ -125,21 +135,35 @@ fn back_and_forth(series: Series) -> Result<(), Unavailable> {
     let own = checked(&mut rig.server, "plain");
     assert_eq!(import(&mut rig.server, "encrypted", "ENCRYPTED=YES ENCRYPTION_KEY_ID=7", &encrypted), own);
 
-    let refused = rig.tablespace("rekey", &[&data, "--in-place"]).failed(1);
-    assert!(refused.contains("is open in another process"), "{refused}");
+    // A running server's files are its own, whatever is to be done with them.
+    let (one, out) = (rig.file("one"), text(&rig.path("out")));
+    for (verb, rest) in [
+        ("inspect", vec![&*data]),
+        ("verify", vec![&data]),
+        ("decrypt", vec![&one, "--in-place"]),
+        ("decrypt", vec![&one, "-o", &out]),
+        ("encrypt", vec![&one, "--key-id", "7", "--in-place"]),
+        ("rekey", vec![&data, "--in-place"]),
+    ] {
+        let refused = rig.tablespace(verb, &rest).failed(1);
+        assert!(refused.contains("is open in another process"), "{verb}: {refused}");
+    }
     rig.server.stop();
 
     // A newer version of the key for all of the data directory.
     rig.tablespace("verify", &[&data]).ok();
     Ran::of(strongroom(args!["keyfile", "rotate", rig.path("keys")]).args(["--key-id", "1"])).ok();
     rig.tablespace("rekey", &[&data, "--in-place"]).ok();
-    let report: serde_json::Value =
-        serde_json::from_str(&rig.tablespace("inspect", &[&rig.file("one"), "--json"]).ok()).unwrap();
-    assert_eq!(
-        (report[0]["key_id"].as_u64(), report[0]["min_key_version"].as_u64()),
-        (Some(1), Some(3)),
-        "{report}"
-    );
+    // Elsewhere as well: the server keeps a link to it in its data directory.
+    for file in [rig.file("one"), text(&rig.path("far/shop/far.ibd"))] {
+        let report: serde_json::Value =
+            serde_json::from_str(&rig.tablespace("inspect", &[&file, "--json"]).ok()).unwrap();
+        assert_eq!(
+            (report[0]["key_id"].as_u64(), report[0]["min_key_version"].as_u64()),
+            (Some(1), Some(3)),
+            "{report}"
+        );
+    }
     let again = rig.tablespace("rekey", &[&data, "--in-place"]).ok();
     assert!(again.contains("nothing was left to do"), "{again}");
     rig.tablespace("verify", &[&data]).ok();

@@ -27,20 +27,23 @@ const TABLES: [(&str, &str); 7] = [
 struct Rig {
     server: Server,
     keys: Scratch,
+    /// A folder outside the data directory, for a table of its own.
+    far: Scratch,
 }
 
 impl Rig {
     fn start() -> Result<Self, Unavailable> {
-        let keys = Scratch::new("keys");
+        let (keys, far) = (Scratch::new("keys"), Scratch::new("far"));
         let path = keys.path().join("keyring.json");
         let configuration = format!("{{\"path\": \"{}\", \"read_only\": false}}", path.display());
         let server = Server::start(
             Options::default()
                 .component("component_keyring_file", configuration)
                 .arg("--innodb-redo-log-encrypt=ON")
-                .arg("--innodb-undo-log-encrypt=ON"),
+                .arg("--innodb-undo-log-encrypt=ON")
+                .arg(format!("--innodb-directories={}", far.path().display())),
         )?;
-        Ok(Self { server, keys })
+        Ok(Self { server, keys, far })
     }
 
     fn keyring(&self) -> String {
@@ -63,11 +66,16 @@ impl Rig {
             "CREATE TABLE shop.shared (id INT PRIMARY KEY, note TEXT) TABLESPACE general ENCRYPTION='Y'",
         );
         server.sql("INSERT INTO shop.shared SELECT * FROM shop.whole");
+        server.sql(&format!(
+            "CREATE TABLE shop.far (id INT PRIMARY KEY, note TEXT) DATA DIRECTORY='{}' ENCRYPTION='Y'",
+            self.far.path().display()
+        ));
+        server.sql("INSERT INTO shop.far SELECT * FROM shop.whole");
     }
 
     /// What a server says of every table: its rows, and that they are whole.
     fn rows(&mut self) -> BTreeMap<String, String> {
-        let tables = TABLES.iter().map(|(table, _)| *table).chain(["shared"]);
+        let tables = TABLES.iter().map(|(table, _)| *table).chain(["shared", "far"]);
         tables.map(|table| (table.to_owned(), checked(&mut self.server, table))).collect()
     }
 
@@ -78,6 +86,10 @@ impl Rig {
 
     fn data(&self) -> String {
         self.server.data().display().to_string()
+    }
+
+    fn far(&self) -> String {
+        self.far.path().display().to_string()
     }
 }
 
@@ -98,22 +110,39 @@ fn json(ran: Ran) -> serde_json::Value {
 fn a_whole_data_directory_is_rotated_and_rekeyed_and_the_server_goes_on() {
     let mut rig = need!(Rig::start());
     rig.fill();
-    let (rows, uuid, data) = (rig.rows(), rig.server.uuid(), rig.data());
+    let (rows, uuid, data, far) = (rig.rows(), rig.server.uuid(), rig.data(), rig.far());
 
-    // A running server's files are its own.
-    let refused = rig.tablespace("rotate", &[&data]).failed(1);
-    assert!(refused.contains("is open in another process"), "{refused}");
+    // A running server's files are its own, whatever is to be done with them.
+    let (one, out) = (format!("{data}/shop/whole.ibd"), format!("{far}/out"));
+    for (verb, rest) in [
+        ("inspect", vec![&*data]),
+        ("verify", vec![&data]),
+        ("decrypt", vec![&one, "-o", &out]),
+        ("encrypt", vec![&one, "-o", &out]),
+        ("rotate", vec![&data]),
+        ("rekey", vec![&one, "-o", &out]),
+        ("rekey", vec![&data, "--in-place"]),
+        ("export", vec![&one]),
+        ("import", vec![&one, "-o", &out]),
+        ("logs", vec![&data, "-o", &out]),
+    ] {
+        let refused = rig.tablespace(verb, &rest).failed(1);
+        assert!(refused.contains("is open in another process"), "{verb}: {refused}");
+    }
+    assert!(!Path::new(&out).exists());
     rig.server.kill9();
     let refused = rig.tablespace("rotate", &[&data]).failed(1);
     assert!(refused.contains("not shut down cleanly"), "{refused}");
     rig.server.restart().unwrap();
     rig.server.stop();
 
-    let rotated = json(rig.tablespace("rotate", &[&data, "--json"]));
+    let rotated = json(rig.tablespace("rotate", &[&data, &far, "--json"]));
     assert_eq!(rotated["master_key"], format!("INNODBKey-{uuid}-2"));
-    // Seven tables with two partitions, mysql, general, two undo tablespaces, and the redo log.
-    assert!(rotated["changed"].as_u64().unwrap() >= 11, "{rotated}");
-    let reports = json(rig.tablespace("inspect", &[&data, "--json"]));
+    // Seven tables with two partitions, mysql, general, the one elsewhere, two undo tablespaces, and the redo log.
+    assert!(rotated["changed"].as_u64().unwrap() >= 12, "{rotated}");
+    let reports = json(rig.tablespace("inspect", &[&data, &far, "--json"]));
+    let is_far = |report: &&serde_json::Value| report["file"].as_str().unwrap().starts_with(&far);
+    assert_eq!(reports.as_array().unwrap().iter().filter(is_far).count(), 1);
     for report in reports.as_array().unwrap() {
         let key = &report["master_key"];
         assert!(key.is_null() || *key == format!("INNODBKey-{uuid}-2"), "{report}");
@@ -126,12 +155,11 @@ fn a_whole_data_directory_is_rotated_and_rekeyed_and_the_server_goes_on() {
     rig.server.sql("INSERT INTO shop.whole VALUES (1000, 'written under the third')");
     let rows = rig.rows();
     rig.server.stop();
-    let one = format!("{data}/shop/whole.ibd");
     let report = json(rig.tablespace("inspect", &[&one, "--json"]));
     assert_eq!(report[0]["master_key_number"], 3, "{report}");
 
-    let rekeyed = json(rig.tablespace("rekey", &[&data, "--in-place", "--json"]));
-    assert!(rekeyed["changed"].as_array().unwrap().len() >= 10, "{rekeyed}");
+    let rekeyed = json(rig.tablespace("rekey", &[&data, &far, "--in-place", "--json"]));
+    assert!(rekeyed["changed"].as_array().unwrap().len() >= 11, "{rekeyed}");
     rig.tablespace("verify", &[&data]).ok();
     rig.server.restart().unwrap();
     assert_eq!(rig.rows(), rows);
