@@ -39,7 +39,14 @@ pub(crate) enum Layout {
     Now,
     /// `lCB`, with a zero word behind the number.
     Wide57,
+    /// `lCA`, which names no server.
+    Oldest,
+    /// `lCC` of a tablespace of which a server that was interrupted had encrypted the first half.
+    Half,
 }
+
+/// Where page 0 says how far that server came, behind the start of the wrapped key.
+const PROGRESS: usize = 123;
 
 /// What a made tablespace is like.
 #[derive(Debug, Clone, Copy)]
@@ -64,6 +71,12 @@ pub(crate) fn kinds() -> Vec<Kind> {
         kind("d/s/innodb.ibd", plain(16384), Algorithm::InnoDb, Layout::Now),
         kind("d/s/none.ibd", plain(16384), Algorithm::None, Layout::Now),
         kind("d/t/57.ibd", plain(16384), Algorithm::Crc32, Layout::Wide57),
+        kind("d/t/8k.ibd", plain(8192), Algorithm::Crc32, Layout::Now),
+        kind("d/t/32k.ibd", plain(32768), Algorithm::Crc32, Layout::Now),
+        kind("d/t/kbs1.ibd", small(1024), Algorithm::Crc32, Layout::Now),
+        kind("d/t/kbs4.ibd", small(4096), Algorithm::InnoDb, Layout::Now),
+        kind("d/t/57first.ibd", plain(4096), Algorithm::Crc32, Layout::Oldest),
+        kind("d/t/half.ibd", plain(4096), Algorithm::Crc32, Layout::Half),
     ]
 }
 
@@ -114,19 +127,30 @@ impl Kind {
         let mut file = self.plain(pages);
         let key = TablespaceKey::generate(random).unwrap();
         let id = MasterKeyId::Uuid { uuid: uuid(), number };
-        let mut information = Information::wrap(&key, id, master).unwrap();
-        if self.layout == Layout::Wide57 {
-            let now = information.to_bytes();
-            let then = [b"lCB", &now[3..7], &[0; 4], &now[7..]].concat();
-            information = Information::parse(&then).unwrap().unwrap();
-        }
+        let information = Information::wrap(&key, id, master).unwrap();
+        let now = information.to_bytes();
+        let then = match self.layout {
+            Layout::Now | Layout::Half => now,
+            Layout::Wide57 => [b"lCB", &now[3..7], &[0; 4], &now[7..]].concat(),
+            Layout::Oldest => [b"lCA", &now[3..7], &now[43..]].concat(),
+        };
+        let information = Information::parse(&then).unwrap().unwrap();
         let size = self.geometry.physical();
+        let encrypted_pages = match self.layout {
+            Layout::Half => {
+                let at = self.geometry.encryption_offset() + PROGRESS;
+                put(&mut file, at, &[1]);
+                put(&mut file, at + 1, &(pages / 2).to_be_bytes());
+                pages as usize / 2
+            }
+            _ => pages as usize,
+        };
         head::set_information(self.geometry, &mut file[..size], &information, self.algorithm);
         let keys: Arc<dyn MasterKeySource> =
             Arc::new(KeysInMemory::new().with_mysql_key(key_id(number), master.duplicate()));
         let space = Tablespace::detect(&file).unwrap();
         let codec = space.open(&keys, Options::default()).unwrap();
-        assert_eq!(codec.encrypt(1, &mut file[size..]).unwrap(), []);
+        assert_eq!(codec.encrypt(1, &mut file[size..size * (encrypted_pages + 1)]).unwrap(), []);
         file
     }
 }

@@ -11,7 +11,7 @@ use strongroom_tablespace::mariadb::{CryptData, Format, Mode, head};
 use strongroom_tablespace::page::header::{
     FSP_FLAGS, FSP_SIZE, FSP_SPACE_ID, LSN, NUMBER, SPACE_ID, TYPE, put,
 };
-use strongroom_tablespace::page::{Algorithm, Fault, PageFault, PageType, Policy};
+use strongroom_tablespace::page::{Algorithm, Fault, PageFault, PageType, Policy, checksum};
 use strongroom_tablespace::run::Run;
 use strongroom_tablespace::{Encryption, KeysInMemory, MasterKeySource};
 
@@ -22,35 +22,68 @@ const PATH: &str = "d/s/t.ibd";
 const OUT: &str = "d/out.ibd";
 const KEY_ID: u32 = 7;
 const SPACE: u32 = 12;
-const PAGE: usize = 4096;
 const PAGES: u32 = 5;
-/// `full_crc32`, pages of 4 KiB.
-const FLAGS: u32 = 0x13;
 
-/// A plain file as 10.5 and later write it.
-fn plain() -> Vec<u8> {
-    let mut file = vec![0; PAGE * PAGES as usize];
-    let mut draw = Draw(1);
-    for (number, page) in (0_u32..).zip(file.chunks_mut(PAGE)) {
-        match number {
-            3 => continue,
-            0 => {
-                put(page, FSP_SPACE_ID, &SPACE.to_be_bytes());
-                put(page, FSP_SIZE, &PAGES.to_be_bytes());
-                put(page, FSP_FLAGS, &FLAGS.to_be_bytes());
+/// What a file is like, and how it is encrypted.
+#[derive(Debug, Clone, Copy)]
+struct Kind {
+    flags: u32,
+    /// Of a page in the file.
+    bytes: usize,
+    /// Nothing for `full_crc32`.
+    checksum: Option<Algorithm>,
+    mode: Mode,
+}
+
+/// Page sizes, checksums, layouts and ways to encrypt.
+const KINDS: [Kind; 6] = [
+    Kind { flags: 0x13, bytes: 4096, checksum: None, mode: Mode::Cbc },
+    Kind { flags: 0x15, bytes: 16384, checksum: None, mode: Mode::Ctr },
+    Kind { flags: 0x21, bytes: 16384, checksum: Some(Algorithm::Crc32), mode: Mode::Cbc },
+    Kind { flags: 0x121, bytes: 8192, checksum: Some(Algorithm::InnoDb), mode: Mode::Ctr },
+    Kind { flags: 0x21, bytes: 16384, checksum: Some(Algorithm::None), mode: Mode::Cbc },
+    // ROW_FORMAT=COMPRESSED
+    Kind { flags: 0x27, bytes: 4096, checksum: Some(Algorithm::Crc32), mode: Mode::Cbc },
+];
+
+impl Kind {
+    /// A plain file.
+    fn plain(self) -> Vec<u8> {
+        let format = Format::parse(self.flags).unwrap();
+        assert_eq!(format.geometry.physical(), self.bytes);
+        let mut file = vec![0; self.bytes * PAGES as usize];
+        let mut draw = Draw(1);
+        for (number, page) in (0_u32..).zip(file.chunks_mut(self.bytes)) {
+            match number {
+                3 => continue,
+                0 => {
+                    put(page, FSP_SPACE_ID, &SPACE.to_be_bytes());
+                    put(page, FSP_SIZE, &PAGES.to_be_bytes());
+                    put(page, FSP_FLAGS, &self.flags.to_be_bytes());
+                }
+                _ => page[38..].fill_with(|| draw.next() as u8),
             }
-            _ => page[38..].fill_with(|| draw.next() as u8),
+            let page_type = if number == 0 { PageType::SPACE_HEADER } else { PageType::INDEX };
+            put(page, NUMBER, &number.to_be_bytes());
+            put(page, LSN, &(0x2000 + u64::from(number)).to_be_bytes());
+            put(page, TYPE, &page_type.0.to_be_bytes());
+            put(page, SPACE_ID, &SPACE.to_be_bytes());
+            match self.checksum {
+                Some(algorithm) => {
+                    if !format.geometry.is_compressed() {
+                        put(page, self.bytes - 4, &(0x2000 + number).to_be_bytes());
+                    }
+                    checksum::write(format.geometry, page, algorithm);
+                }
+                None => {
+                    put(page, self.bytes - 8, &(0x2000 + number).to_be_bytes());
+                    let sum = crc32c::crc32c(&page[..self.bytes - 4]);
+                    put(page, self.bytes - 4, &sum.to_be_bytes());
+                }
+            }
         }
-        let page_type = if number == 0 { PageType::SPACE_HEADER } else { PageType::INDEX };
-        put(page, NUMBER, &number.to_be_bytes());
-        put(page, LSN, &(0x2000 + u64::from(number)).to_be_bytes());
-        put(page, TYPE, &page_type.0.to_be_bytes());
-        put(page, SPACE_ID, &SPACE.to_be_bytes());
-        put(page, PAGE - 8, &(0x2000 + number).to_be_bytes());
-        let sum = crc32c::crc32c(&page[..PAGE - 4]);
-        put(page, PAGE - 4, &sum.to_be_bytes());
+        file
     }
-    file
 }
 
 struct Keys {
@@ -80,65 +113,109 @@ fn open(disk: &SimulatedDisk, path: &str) -> Result<Source, FileFault> {
     Source::open(disk, Path::new(path), FileKind::Tablespace, Policy::Any)
 }
 
-fn encrypt(disk: &SimulatedDisk, keys: &Keys) -> Result<(), String> {
-    let out = Target::new_file(Path::new(OUT));
+fn encrypt(disk: &SimulatedDisk, kind: Kind, keys: &Keys, target: Target<'_>) -> Result<(), String> {
     open(disk, PATH)
-        .and_then(|source| mariadb::encrypt(disk, &source, &keys.one, KEY_ID, Mode::Cbc, &fill, out, run()))
+        .and_then(|source| {
+            mariadb::encrypt(disk, &source, &keys.one, KEY_ID, kind.mode, &fill, target, run())
+        })
         .map_err(|error| error.to_string())
 }
 
-/// The file decrypted, every page of it good, and the lowest key version.
+/// The file decrypted, every page of it good, and the lowest key version; 0 for one that is plain.
 fn decrypted(disk: &SimulatedDisk, path: &str, keys: &Keys) -> (Vec<u8>, u32) {
     let whole = SimulatedDisk::new([(path, disk.content(Path::new(path)).unwrap())]);
     let source = open(&whole, path).unwrap();
     let verified = verify::verify(&source, &keys.two, run()).unwrap();
     assert_eq!(verified.faults, []);
-    let Encryption::MariaDb(Ok(data)) = &source.space.encryption else { panic!("it is encrypted") };
+    let version = match &source.space.encryption {
+        Encryption::MariaDb(Ok(data)) => data.min_key_version,
+        Encryption::None => return (whole.content(Path::new(path)).unwrap(), 0),
+        other => panic!("{other:?}"),
+    };
     let plain = Target::new_file(Path::new("d/decrypted"));
     convert::decrypt(&whole, &source, &keys.two, plain, run()).unwrap();
-    (whole.content(Path::new("d/decrypted")).unwrap(), data.min_key_version)
+    (whole.content(Path::new("d/decrypted")).unwrap(), version)
 }
 
 #[test]
 fn encryption_that_is_interrupted_leaves_the_plain_file_and_no_half_of_another() {
-    let (keys, plain) = (Keys::new(), plain());
-    every_fault(
-        || SimulatedDisk::new([(PATH, plain.clone())]),
-        |disk| encrypt(disk, &keys),
-        |disk, done, story| {
-            assert_eq!(disk.content(Path::new(PATH)).as_ref(), Some(&plain), "{story}");
-            match disk.content(Path::new(OUT)) {
-                Some(_) => assert_eq!(decrypted(disk, OUT, &keys), (plain.clone(), 1), "{story}"),
-                None => assert!(!done, "{story}"),
-            }
-        },
-    );
+    for kind in KINDS {
+        let (keys, plain) = (Keys::new(), kind.plain());
+        every_fault(
+            || SimulatedDisk::new([(PATH, plain.clone())]),
+            |disk| encrypt(disk, kind, &keys, Target::new_file(Path::new(OUT))),
+            |disk, done, story| {
+                assert_eq!(disk.content(Path::new(PATH)).as_ref(), Some(&plain), "{kind:?}: {story}");
+                match disk.content(Path::new(OUT)) {
+                    Some(_) => {
+                        assert_eq!(decrypted(disk, OUT, &keys), (plain.clone(), 1), "{kind:?}: {story}");
+                    }
+                    None => assert!(!done, "{story}"),
+                }
+            },
+        );
+    }
+}
+
+#[test]
+fn encryption_and_decryption_in_place_that_are_interrupted_leave_a_whole_file() {
+    for kind in KINDS {
+        let (keys, plain) = (Keys::new(), kind.plain());
+        let in_place = Target::in_place(Path::new(PATH));
+        every_fault(
+            || SimulatedDisk::new([(PATH, plain.clone())]),
+            |disk| encrypt(disk, kind, &keys, in_place),
+            |disk, done, story| {
+                let (now, version) = decrypted(disk, PATH, &keys);
+                assert_eq!(now, plain, "{kind:?}: {story}");
+                assert!(version == 1 || (version == 0 && !done), "{kind:?}: {story}");
+            },
+        );
+        let disk = SimulatedDisk::new([(PATH, plain.clone())]);
+        encrypt(&disk, kind, &keys, in_place).unwrap();
+        let encrypted = disk.content(Path::new(PATH)).unwrap();
+        every_fault(
+            || SimulatedDisk::new([(PATH, encrypted.clone())]),
+            |disk| {
+                open(disk, PATH)
+                    .and_then(|source| convert::decrypt(disk, &source, &keys.one, in_place, run()))
+                    .map_err(|error| error.to_string())
+            },
+            |disk, done, story| {
+                let (now, version) = decrypted(disk, PATH, &keys);
+                assert_eq!(now, plain, "{kind:?}: {story}");
+                assert!(version == 0 || (version == 1 && !done), "{kind:?}: {story}");
+            },
+        );
+    }
 }
 
 #[test]
 fn rekeying_that_is_interrupted_leaves_a_whole_file_and_is_repeated() {
-    let (keys, plain) = (Keys::new(), plain());
-    let disk = SimulatedDisk::new([(PATH, plain.clone())]);
-    encrypt(&disk, &keys).unwrap();
-    let before = disk.content(Path::new(OUT)).unwrap();
-    let rekey = |disk: &SimulatedDisk| {
-        open(disk, PATH)
-            .and_then(|source| {
-                mariadb::rekey(disk, &source, &keys.two, Target::in_place(Path::new(PATH)), run())
-            })
-            .map_err(|error| error.to_string())
-    };
-    every_fault(
-        || SimulatedDisk::new([(PATH, before.clone())]),
-        rekey,
-        |disk, done, story| {
-            let (now, version) = decrypted(disk, PATH, &keys);
-            assert_eq!(now, plain, "{story}");
-            assert!(version == 3 || (version == 1 && !done), "{story}");
-            rekey(disk).unwrap();
-            assert_eq!(decrypted(disk, PATH, &keys), (plain.clone(), 3), "{story}");
-        },
-    );
+    for kind in KINDS {
+        let (keys, plain) = (Keys::new(), kind.plain());
+        let disk = SimulatedDisk::new([(PATH, plain.clone())]);
+        encrypt(&disk, kind, &keys, Target::new_file(Path::new(OUT))).unwrap();
+        let before = disk.content(Path::new(OUT)).unwrap();
+        let rekey = |disk: &SimulatedDisk| {
+            open(disk, PATH)
+                .and_then(|source| {
+                    mariadb::rekey(disk, &source, &keys.two, Target::in_place(Path::new(PATH)), run())
+                })
+                .map_err(|error| error.to_string())
+        };
+        every_fault(
+            || SimulatedDisk::new([(PATH, before.clone())]),
+            rekey,
+            |disk, done, story| {
+                let (now, version) = decrypted(disk, PATH, &keys);
+                assert_eq!(now, plain, "{kind:?}: {story}");
+                assert!(version == 3 || (version == 1 && !done), "{kind:?}: {story}");
+                rekey(disk).unwrap();
+                assert_eq!(decrypted(disk, PATH, &keys), (plain.clone(), 3), "{kind:?}: {story}");
+            },
+        );
+    }
 }
 
 /// `inspect` and `verify` of a file of the older layout, of whose last page only some bytes were there, ended in a panic: a fuzzer
