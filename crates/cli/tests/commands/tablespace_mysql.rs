@@ -33,16 +33,19 @@ struct Rig {
 
 impl Rig {
     fn start() -> Result<Self, Unavailable> {
+        Self::start_with(&[])
+    }
+
+    fn start_with(args: &[&str]) -> Result<Self, Unavailable> {
         let (keys, far) = (Scratch::new("keys"), Scratch::new("far"));
         let path = keys.path().join("keyring.json");
         let configuration = format!("{{\"path\": \"{}\", \"read_only\": false}}", path.display());
-        let server = Server::start(
-            Options::default()
-                .component("component_keyring_file", configuration)
-                .arg("--innodb-redo-log-encrypt=ON")
-                .arg("--innodb-undo-log-encrypt=ON")
-                .arg(format!("--innodb-directories={}", far.path().display())),
-        )?;
+        let options = Options::default()
+            .component("component_keyring_file", configuration)
+            .arg("--innodb-redo-log-encrypt=ON")
+            .arg("--innodb-undo-log-encrypt=ON")
+            .arg(format!("--innodb-directories={}", far.path().display()));
+        let server = Server::start(args.iter().fold(options, |options, arg| options.arg(*arg)))?;
         Ok(Self { server, keys, far })
     }
 
@@ -289,4 +292,90 @@ fn start_rotation(rig: &Rig, data: &str) -> Child {
         .stderr(Stdio::null())
         .spawn()
         .unwrap()
+}
+
+/// Tables with whatever else changes the pages of a file: their names and options, and statements about them.
+const MORE: [(&str, &str, &str); 11] = [
+    ("`Upper Case-\u{e9}`", "ENCRYPTION='Y'", ""),
+    ("grown", "ENCRYPTION='Y' AUTOEXTEND_SIZE=4M", ""),
+    (
+        "instant",
+        "ENCRYPTION='Y'",
+        "ALTER TABLE shop.instant ADD COLUMN later INT DEFAULT 7, ALGORITHM=INSTANT",
+    ),
+    ("words", "ENCRYPTION='Y'", "ALTER TABLE shop.words ADD FULLTEXT INDEX (note)"),
+    (
+        "ranges",
+        "ENCRYPTION='Y' PARTITION BY RANGE (id) (PARTITION low VALUES LESS THAN (50), PARTITION rest VALUES LESS THAN MAXVALUE)",
+        "",
+    ),
+    ("redundant", "ENCRYPTION='Y' ROW_FORMAT=REDUNDANT", ""),
+    ("compact", "ENCRYPTION='Y' ROW_FORMAT=COMPACT", ""),
+    ("block1", "ENCRYPTION='Y' ROW_FORMAT=COMPRESSED KEY_BLOCK_SIZE=1", ""),
+    ("block4", "ENCRYPTION='Y' ROW_FORMAT=COMPRESSED KEY_BLOCK_SIZE=4", ""),
+    ("block16", "ENCRYPTION='Y' ROW_FORMAT=COMPRESSED KEY_BLOCK_SIZE=16", ""),
+    ("large", "ENCRYPTION='Y'", "UPDATE shop.large SET note = REPEAT(note, 900) WHERE id % 20 = 0"),
+];
+
+#[test]
+fn whatever_a_server_makes_is_read_with_all_its_master_keys() {
+    let mut rig = need!(Rig::start_with(&["--log-bin=bin", "--server-id=1"]));
+    let server = &mut rig.server;
+    server.sql("CREATE DATABASE shop");
+    server.sql("SET GLOBAL binlog_encryption = ON");
+    for (at, (table, rest, then)) in MORE.into_iter().enumerate() {
+        server.sql(&format!("CREATE TABLE shop.{table} (id INT PRIMARY KEY, note LONGTEXT) {rest}"));
+        server.sql(&format!(
+            "INSERT INTO shop.{table} WITH RECURSIVE n AS (SELECT 1 id UNION ALL SELECT id + 1 FROM n WHERE id < 100)
+             SELECT id, CONCAT('{MARKER} ', SHA2(id, 256)) FROM n"
+        ));
+        if !then.is_empty() {
+            server.sql(then);
+        }
+        // The files are under several master keys, and so are the logs.
+        match at {
+            3 | 8 => drop(server.sql("ALTER INSTANCE ROTATE INNODB MASTER KEY")),
+            5 => drop(server.sql("FLUSH BINARY LOGS")),
+            6 => drop(server.sql("ALTER INSTANCE ROTATE BINLOG MASTER KEY")),
+            _ => {}
+        }
+    }
+    server.sql("CREATE UNDO TABLESPACE more ADD DATAFILE 'more.ibu'");
+    rig.server.stop();
+    // Keys of other kinds are in the keyring too.
+    let path = rig.keys.path().join("keyring.json");
+    let text = fs::read_to_string(&path).unwrap();
+    let others = [16, 32].map(|bytes| {
+        let data = "5A".repeat(bytes);
+        format!(
+            r#"{{"user":"app@%","data_id":"k{bytes}","data_type":"AES","data":"{data}","extension":[]}},"#
+        )
+    });
+    let secret = r#"{"user":"","data_id":"word","data_type":"SECRET","data":"70617373","extension":[]},"#;
+    let begin = text.find("\"elements\"").and_then(|at| Some(at + text[at..].find('[')? + 1)).unwrap();
+    fs::write(&path, [&text[..begin], &others.concat(), secret, &text[begin..]].concat()).unwrap();
+
+    let (data, work) = (rig.data(), Scratch::new("work"));
+    rig.tablespace("verify", &[&data]).ok();
+    let text = |name: &str| work.path().join(name).display().to_string();
+    let rows = json(rig.tablespace("decrypt", &[&data, "-o", &text("plain"), "--json"]));
+    let decrypted = rows.as_array().unwrap().iter().filter(|row| row["outcome"] == "decrypted").count();
+    assert!(decrypted > MORE.len(), "{rows}");
+    rig.tablespace("verify", &[&text("plain")]).ok();
+    // Encrypted again with another tablespace key.
+    rig.tablespace("encrypt", &[&text("plain"), "-o", &text("again")]).ok();
+    rig.tablespace("verify", &[&text("again")]).ok();
+
+    let logs = json(rig.tablespace("logs", &[&data, "-o", &text("logs"), "--json"]));
+    let of_kind = |kind: &str| {
+        let all = logs.as_array().unwrap().iter().filter(|row| row["kind"] == kind);
+        (all.clone().count(), all.filter(|row| row["was_encrypted"] == true).count())
+    };
+    let (binary, encrypted) = of_kind("binary log");
+    assert!(binary > encrypted && encrypted >= 3, "those of before are plain: {logs}");
+    assert!(of_kind("redo log").1 >= 1, "{logs}");
+    for row in logs.as_array().unwrap().iter().filter(|row| row["kind"] == "binary log") {
+        let bytes = fs::read(row["out"].as_str().unwrap()).unwrap();
+        assert_eq!(bytes[..4], *b"\xFEbin", "{row}");
+    }
 }

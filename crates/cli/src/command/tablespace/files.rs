@@ -93,6 +93,11 @@ impl Files {
         self.all.iter().filter(is_space)
     }
 
+    /// The directories that the command line names.
+    pub(super) fn roots(&self) -> &[PathBuf] {
+        &self.roots
+    }
+
     /// Whether the command line names this very file, and not only a directory that it is in.
     pub(super) fn is_named(&self, path: &Path) -> bool {
         self.named.iter().any(|named| named == path)

@@ -1,12 +1,12 @@
 //! `strongroom tablespace logs`: redo and binary logs, decrypted for who wants to look into them.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 use strongroom_tablespace::disk::SystemDisk;
-use strongroom_tablespace::disk::walk::FileKind;
+use strongroom_tablespace::disk::walk::{FileKind, Found};
 use strongroom_tablespace::file::convert::Target;
 use strongroom_tablespace::file::logs::{self, Log};
 use strongroom_tablespace::mysql::binlog::{self, BinlogHeader};
@@ -24,8 +24,11 @@ pub(super) fn run(args: &TablespaceLogsArgs, output: Output) -> Result<(), Error
     let found = files::find(&args.files, output)?;
     let keys = Keys::open(&args.keys.keys, &args.keys.names, output)?;
     // Of a data directory, the tablespaces are passed over; a file that was named is taken at its word.
-    let is_log = |kind: FileKind| matches!(kind, FileKind::Redo | FileKind::Named);
-    let logs: Vec<_> = found.all.iter().filter(|file| is_log(file.kind)).collect();
+    let is_log = |file: &&Found| matches!(file.kind, FileKind::Redo | FileKind::Named);
+    let mut logs: Vec<Found> = found.all.iter().filter(is_log).cloned().collect();
+    for root in found.roots() {
+        logs.extend(binary_logs(root)?);
+    }
     if logs.is_empty() {
         return Err(Fault::Nothing.into());
     }
@@ -40,7 +43,7 @@ pub(super) fn run(args: &TablespaceLogsArgs, output: Output) -> Result<(), Error
         }
     }
     let mut rows = Vec::new();
-    for file in logs {
+    for file in &logs {
         let target = found.target(&file.path, &args.out)?;
         let done = logs::decrypt(
             &SystemDisk,
@@ -55,6 +58,20 @@ pub(super) fn run(args: &TablespaceLogsArgs, output: Output) -> Result<(), Error
     }
     drop(bar);
     print(&rows, output)
+}
+
+/// The binary and relay logs of a directory, which have any name.
+fn binary_logs(folder: &Path) -> Result<Vec<Found>, Error> {
+    let failed = |source| Error::Read { path: folder.to_owned(), source };
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).map_err(failed)? {
+        let path = entry.map_err(failed)?.path();
+        if path.is_file() && is_binary(&path) {
+            found.push(Found { path, kind: FileKind::Named });
+        }
+    }
+    found.sort_by(|one, other| one.path.cmp(&other.path));
+    Ok(found)
 }
 
 fn print(rows: &[(PathBuf, PathBuf, logs::Decrypted)], output: Output) -> Result<(), Error> {
