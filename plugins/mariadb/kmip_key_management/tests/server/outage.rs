@@ -76,10 +76,24 @@ fn a_key_server_that_hangs_holds_up_no_page_write_and_no_shutdown() {
     assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
     server.try_sql(FLUSH).expect_err("nobody answers");
     assert!(start.elapsed() < BOUND, "{:?}", start.elapsed());
+    // It stops with a look-up and a reload under way, too.
+    let asking = ["CREATE TABLE t.x (a INT) ENCRYPTION_KEY_ID=50", FLUSH].map(|statement| {
+        let mut connection = server.connection().expect("a connection");
+        std::thread::spawn(move || connection.query_drop(statement).expect_err("nobody answers"))
+    });
+    let under_way = "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE ID <> CONNECTION_ID() AND \
+                     (INFO LIKE 'CREATE TABLE t.x%' OR INFO LIKE 'FLUSH%')";
+    eventually(&mut server, "both wait or have ended", |server| {
+        let ended = asking.iter().filter(|asking| asking.is_finished()).count();
+        server.value(under_way).parse() == Ok(2 - ended)
+    });
     let start = Instant::now();
     server.stop();
     assert!(start.elapsed() < BOUND, "{:?}", start.elapsed());
     assert!(server.log().contains("Shutdown complete"));
+    for asking in asking {
+        asking.join().expect("ends");
+    }
     rig.keys.resume();
     server.restart().expect("starts again");
     assert_eq!(server.value("SELECT COUNT(*) FROM t.i"), "5000");
