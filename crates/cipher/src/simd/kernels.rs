@@ -514,8 +514,8 @@ unsafe fn turn<V: Vector, const B: usize>(
 }
 
 /// How far ahead of its reading a lane asks for memory: the processor does not follow so many lanes by itself, and with
-/// pages that are in no cache that is more than half of the speed.
-const AHEAD: usize = 256;
+/// pages that are in no cache that is half of the speed. Not more than lanes are apart, or they would compete after all.
+const AHEAD: usize = 192;
 
 /// Bytes in a line of the cache.
 const LINE_BYTES: usize = 64;
