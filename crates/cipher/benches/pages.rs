@@ -12,6 +12,7 @@ mod ipsec_mb;
 
 use std::hint::black_box;
 
+use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 use aws_lc_rs::cipher::{
     AES_256, DecryptingKey, DecryptionContext, EncryptingKey, EncryptionContext, UnboundCipherKey,
 };
@@ -19,6 +20,7 @@ use aws_lc_rs::iv::FixedLength;
 use rustix::time::{ClockId, clock_gettime};
 use strongroom_cipher::cbc::{CbcDecrypt, Ending};
 use strongroom_cipher::ctr::Ctr;
+use strongroom_cipher::gcm::GcmEncrypt;
 use strongroom_cipher::pages::{self, Page, PageKey, Rule};
 use strongroom_cipher::{AesEncrypt, Backend, Buffer, Iv, ecb};
 
@@ -125,6 +127,20 @@ fn main() {
             key.less_safe_encrypt(&mut page[HEADER_BYTES..], context).expect("encrypts");
         }
     });
+    for name in ["aws-lc gcm", "aws-lc gcm, key per page"] {
+        let key = || LessSafeKey::new(UnboundKey::new(&AES_256_GCM, &KEY).expect("a key"));
+        let kept = (name == "aws-lc gcm").then(key);
+        bench.add(name, all, move |memory, round| {
+            for (at, page) in memory.chunks_exact_mut(PAGE_BYTES).enumerate() {
+                let iv = iv(round, at);
+                let nonce = Nonce::try_assume_unique_for_key(&iv[..12]).expect("12 bytes");
+                let made = kept.is_none().then(key);
+                let key = kept.as_ref().or(made.as_ref()).expect("one of the two");
+                let page = &mut page[HEADER_BYTES..];
+                black_box(key.seal_in_place_separate_tag(nonce, Aad::from(&iv[12..]), page).expect("seals"));
+            }
+        });
+    }
 
     match ipsec_mb::load(&KEY) {
         Ok(peer) => {
@@ -189,6 +205,15 @@ fn main() {
     bench.add("context cbc decrypt", all, move |memory, round| {
         for (at, page) in memory.chunks_exact(PAGE_BYTES).enumerate() {
             let mut context = CbcDecrypt::new(&KEY[..16], &iv(round, at), Ending::Tail).expect("a key");
+            let done = context.update(&page[HEADER_BYTES..], &mut out).expect("fits");
+            context.finish(&mut out[done..]).expect("fits");
+        }
+        black_box(&mut out);
+    });
+    let mut out = vec![0; PAGE_BYTES];
+    bench.add("context gcm", all, move |memory, round| {
+        for (at, page) in memory.chunks_exact(PAGE_BYTES).enumerate() {
+            let mut context = GcmEncrypt::new(&KEY, &iv(round, at)).expect("a key");
             let done = context.update(&page[HEADER_BYTES..], &mut out).expect("fits");
             context.finish(&mut out[done..]).expect("fits");
         }
