@@ -43,6 +43,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! `examples/vault.rs` is the same with a file on disk and master keys in a vault: `cargo run -p strongroom-tablespace --example vault`.
+//!
 //! The file is a tablespace: `strongroom tablespace` inspects, verifies, rotates and decrypts it. What InnoDB's format does not
 //! give, it does not give here either: all pages have one initialisation vector, so that pages which begin equally are
 //! encrypted equally as far as they are equal; and a checksum notices damage, not somebody who knows what he does.

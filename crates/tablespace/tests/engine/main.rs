@@ -1,5 +1,6 @@
 //! What rewrites tablespaces, on disks that fail.
 
+mod application;
 mod conversion;
 mod drafts;
 mod made;
