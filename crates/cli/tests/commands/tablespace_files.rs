@@ -305,3 +305,52 @@ fn the_exit_code_says_whose_fault_it_is() {
     fs::write(samples.path("text.ibd"), "not a tablespace\n".repeat(4000)).unwrap();
     samples.run("verify", &["@text.ibd"]).failed_with(1);
 }
+
+/// What the table of verbs and formats in docs/tablespace.md says of MariaDB's files, and of MySQL's in place.
+#[test]
+fn each_verb_does_or_refuses_what_the_documentation_says() {
+    let samples = Samples::new();
+    let maria = mariadb_file(&samples);
+    let file = |verb: &str, rest: &[&str]| samples.run_with(&maria, verb, rest);
+    file("encrypt", &["@maria.ibd", "-o", "@enc.ibd", "--key-id", "7"]).ok();
+    file("encrypt", &["@maria.ibd", "-o", "@ctr.ibd", "--key-id", "7", "--encryption-algorithm", "aes_ctr"])
+        .ok();
+    for name in ["enc", "ctr"] {
+        let (encrypted, plain) = (format!("@{name}.ibd"), format!("@{name}-plain.ibd"));
+        file("verify", &[&encrypted]).ok();
+        file("inspect", &[&encrypted]).ok();
+        file("decrypt", &[&encrypted, "-o", &plain]).ok();
+        assert_eq!(fs::read(samples.path(&plain[1..])).unwrap(), anyones_tablespace());
+    }
+    let keys = fs::read_to_string(samples.path("keys")).unwrap();
+    fs::write(samples.path("keys"), format!("{keys}7;2;{}\n", "6c".repeat(16))).unwrap();
+    file("rekey", &["@enc.ibd", "-o", "@newer.ibd"]).ok();
+    assert_eq!(json(file("inspect", &["@newer.ibd", "--json"]))[0]["min_key_version"], 2);
+    let refused = |ran: Ran, code: i32, reason: &str| {
+        let stderr = ran.failed(code);
+        assert!(stderr.contains(reason), "{stderr}");
+    };
+    refused(file("rotate", &["@enc.ibd"]), 1, "MariaDB wraps no tablespace keys");
+    refused(file("export", &["@enc.ibd"]), 1, "no transfer files");
+    refused(file("import", &["@enc.ibd", "-o", "@no.ibd"]), 2, "no transfer files");
+    refused(
+        samples.run("import", &["@enc.ibd", "-o", "@no.ibd", "--transfer", "/dev/null"]),
+        1,
+        "regular file",
+    );
+    // An encrypted binary log of MariaDB looks like a plain one, but for its second event.
+    let mut log = vec![0; 400];
+    log[..4].copy_from_slice(b"\xFEbin");
+    (log[8], log[13], log[4 + 252 + 4]) = (15, 252, 164);
+    fs::write(samples.path("bin.000001"), &log).unwrap();
+    refused(file("logs", &["@bin.000001", "-o", "@no"]), 1, "encrypted log of MariaDB's");
+    fs::write(samples.path("ib_logfile0"), b"Phys".repeat(4000)).unwrap();
+    refused(file("logs", &["@ib_logfile0", "-o", "@no"]), 1, "log of MySQL's");
+    fs::remove_file(samples.path("ib_logfile0")).unwrap();
+    // MySQL's in place.
+    for (verb, name) in [("decrypt", "@t_enc.ibd"), ("encrypt", "@t_plain.ibd")] {
+        let before = fs::read(samples.path(&name[1..])).unwrap();
+        refused(samples.run(verb, &[name, "--in-place"]), 1, "data dictionary");
+        assert!(fs::read(samples.path(&name[1..])).unwrap() == before);
+    }
+}

@@ -58,7 +58,7 @@ fn unlock(information: &Information, keys: &dyn MasterKeySource) -> Result<Table
 /// has it.
 ///
 /// # Errors
-/// [`FileFault`]; [`Refusal::NoLog`].
+/// [`FileFault`]; [`Refusal::NoLog`], [`Refusal::MariaDbLog`].
 pub fn decrypt(
     disk: &dyn Disk,
     path: &Path,
@@ -89,6 +89,9 @@ pub fn decrypt(
                 Ok(Vec::new())
             })?;
             return Ok(Decrypted { log: Log::Binary, was_encrypted: true });
+        }
+        Some(false) if binlog::is_mariadb_encrypted(&head) => {
+            return Err(FileFault::Refused(Refusal::MariaDbLog));
         }
         Some(false) => {
             draft(size, 0, &|_, _| Ok(Vec::new()))?;

@@ -108,6 +108,8 @@ pub enum Refusal {
     WhichFamily,
     /// It is neither a redo log nor a binary log.
     NoLog,
+    /// It is an encrypted log of MariaDB's.
+    MariaDbLog,
 }
 
 impl From<Stopped> for FileFault {
@@ -185,7 +187,11 @@ impl fmt::Display for Refusal {
                 "nothing tells whether it is MySQL's or MariaDB's, whose encrypted files differ; use --key-id for MariaDB, \
                  --server-uuid for MySQL"
             }
-            Self::NoLog => "it is neither a redo log nor a binary log",
+            Self::NoLog => "it is neither a redo log nor a binary log of MySQL's",
+            Self::MariaDbLog => {
+                "it is an encrypted log of MariaDB's, whose keys are in each of its blocks; only its server reads it \
+                 (mariadb-binlog --read-from-remote-server)"
+            }
         })
     }
 }

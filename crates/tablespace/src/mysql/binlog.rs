@@ -44,6 +44,19 @@ const KEY_ID: u8 = 1;
 const PASSWORD: u8 = 2;
 const PASSWORD_IV: u8 = 3;
 
+/// Whether the start of a file is that of an encrypted binary log of MariaDB: an event that says so follows the first one, and
+/// both are plain.
+#[must_use]
+pub fn is_mariadb_encrypted(start: &[u8]) -> bool {
+    const EVENT_TYPE: usize = 4;
+    const EVENT_BYTES: usize = 9;
+    const START_ENCRYPTION: u8 = 164;
+    let Some(first) = start.strip_prefix(&MAGIC_PLAIN) else { return false };
+    let Some(len) = first.get(EVENT_BYTES..).and_then(<[u8]>::first_chunk) else { return false };
+    let second = usize::try_from(u32::from_le_bytes(*len)).ok().and_then(|len| first.get(len..));
+    second.and_then(|event| event.get(EVENT_TYPE)) == Some(&START_ENCRYPTION)
+}
+
 /// Whether a file begins as a binary or relay log, encrypted or not; `None` for another file.
 #[must_use]
 pub fn is_encrypted(head: &[u8]) -> Option<bool> {
@@ -322,6 +335,25 @@ mod tests {
         let mut body = log();
         key.apply(0, &mut body);
         (header, body, master)
+    }
+
+    /// As MariaDB writes one with `encrypt_binlog`, and one without.
+    #[test]
+    fn an_encrypted_log_of_mariadb_is_told_by_its_second_event() {
+        let log = |second: u8| {
+            let event = |kind: u8, len: u32| {
+                let mut event = vec![0; len as usize];
+                event[4] = kind;
+                event[9..13].copy_from_slice(&len.to_le_bytes());
+                event
+            };
+            [&MAGIC_PLAIN[..], &event(15, 252), &event(second, 40)].concat()
+        };
+        assert!(is_mariadb_encrypted(&log(164)));
+        assert!(!is_mariadb_encrypted(&log(163)));
+        for len in 0..260 {
+            assert!(!is_mariadb_encrypted(&log(164)[..len]), "{len}");
+        }
     }
 
     #[test]

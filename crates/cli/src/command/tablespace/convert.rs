@@ -82,6 +82,9 @@ fn family_of(source: &Source) -> Option<Family> {
 
 pub(super) fn import(args: &TablespaceImportArgs, output: Output) -> Result<(), Error> {
     let keys = Keys::open(&args.keys.keys, &args.keys.names, output)?;
+    if keys.family() == Some(Family::MariaDb) {
+        return Err(Fault::Keys(Refusal::MariaDb).into());
+    }
     let master = latest_master(&keys, args.server_uuid.as_deref())?;
     let work = Each { files: &args.files, target: &args.target, done: "imported", output };
     work.run(|source, target, bar| {

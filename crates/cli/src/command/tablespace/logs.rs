@@ -105,7 +105,9 @@ pub(super) fn describe(path: &Path) -> Value {
             Ok(header) => json!({ "kind": "binary log", "encrypted": true, "master_key": header.key_id() }),
             Err(fault) => json!({ "kind": "binary log", "encryption_fault": fault.to_string() }),
         },
-        Some(false) => json!({ "kind": "binary log", "encrypted": false }),
+        Some(false) => {
+            json!({ "kind": "binary log", "encrypted": binlog::is_mariadb_encrypted(&head) })
+        }
         None => match RedoHeader::parse(&head) {
             Ok(header) => json!({
                 "kind": "redo log",
