@@ -1,5 +1,5 @@
 //! Measures the server's own plugin and ours beside each other, in real servers: `./bench mariadb` builds both sides and
-//! runs this. `compare BENCH_CRYPT.so [ROUNDS]`; `STRONGROOM_PLUGINS` names the folder of the plugin to measure.
+//! runs this. `bench_mariadb BENCH_CRYPT.so [ROUNDS]`; `STRONGROOM_PLUGINS` names the folder of the plugin to measure.
 //!
 //! Rounds are interleaved, and only ratios are worth quoting: the machine is shared, its clock drifts.
 
@@ -175,7 +175,7 @@ fn least(values: Vec<f64>) -> f64 {
 fn main() {
     let mut args = std::env::args_os().skip(1);
     let (Some(bench_crypt), rounds) = (args.next().map(PathBuf::from), args.next()) else {
-        eprintln!("usage: compare BENCH_CRYPT.so [ROUNDS]");
+        eprintln!("usage: bench_mariadb BENCH_CRYPT.so [ROUNDS]");
         std::process::exit(2);
     };
     let rounds = rounds.and_then(|rounds| rounds.to_str()?.parse().ok()).unwrap_or(5);

@@ -70,7 +70,7 @@ fn main() -> ExitCode {
     {
         (Ok(rounds), Ok(tables), None) if rounds > 0 => (rounds, tables),
         _ => {
-            eprintln!("usage: compare [ROUNDS [TABLES]]");
+            eprintln!("usage: bench_mysql [ROUNDS [TABLES]]");
             return ExitCode::from(2);
         }
     };
