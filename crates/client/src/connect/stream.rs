@@ -10,7 +10,7 @@ use rustls_pki_types::{CertificateDer, ServerName};
 use zeroize::Zeroizing;
 
 use super::deadline::Deadline;
-use super::tls::cause;
+use super::tls::{cause, tls_cause};
 use crate::address::{Host, ServerAddress};
 use crate::error::{Cause, Step};
 
@@ -50,22 +50,27 @@ impl Stream {
         let tls =
             ClientConnection::new(Arc::clone(config), name).map_err(|error| Cause::Tls(error.to_string()))?;
         let mut stream = Self { tls, tcp, process: std::process::id(), cut_off: false };
-        let mut socket = Timed { tcp: &stream.tcp, deadline };
-        while stream.tls.is_handshaking() {
-            stream.tls.complete_io(&mut socket).map_err(|error| cause(&error, deadline))?;
+        stream.shake_hands(deadline).map_err(|error| stream.cause(&error, deadline))?;
+        Ok(stream)
+    }
+
+    fn shake_hands(&mut self, deadline: Deadline) -> io::Result<()> {
+        let mut socket = Timed { tcp: &self.tcp, deadline };
+        while self.tls.is_handshaking() {
+            self.tls.complete_io(&mut socket)?;
         }
         // What the last flight left to write, such as our Finished.
-        while stream.tls.wants_write() {
-            stream.tls.write_tls(&mut socket).map_err(|error| cause(&error, deadline))?;
+        while self.tls.wants_write() {
+            self.tls.write_tls(&mut socket)?;
         }
-        Ok(stream)
+        Ok(())
     }
 
     /// Sends one message.
     ///
     /// # Errors
     /// The peer has not received all of the message and never will, and so cannot act on it. The session is of no more use.
-    pub(crate) fn send(&mut self, message: &[u8], deadline: Deadline) -> Result<(), Cause> {
+    pub(crate) fn send(&mut self, message: &[u8], deadline: Deadline) -> Result<(), (Step, Cause)> {
         let mut socket = Timed { tcp: &self.tcp, deadline };
         let sent = rustls::Stream::new(&mut self.tls, &mut socket).write_all(message).and_then(|()| {
             while self.tls.wants_write() {
@@ -74,7 +79,7 @@ impl Stream {
             Ok(())
         });
         self.cut_off = sent.is_err();
-        sent.map_err(|error| cause(&error, deadline))
+        sent.map_err(|error| self.step_and_cause(&error, deadline))
     }
 
     /// Receives one message: its first eight bytes, then as many as `length` reads out of them.
@@ -95,14 +100,34 @@ impl Stream {
     fn read_exact<E>(&mut self, buffer: &mut [u8], deadline: Deadline) -> Result<(), ReceiveFault<E>> {
         let mut socket = Timed { tcp: &self.tcp, deadline };
         rustls::Stream::new(&mut self.tls, &mut socket).read_exact(buffer).map_err(|error| {
-            let cause = cause(&error, deadline);
-            // With TLS 1.3 the verdict on our certificate comes only now.
-            let step = match cause {
-                Cause::OurCertificateRefused(_) | Cause::NotTls | Cause::Tls(_) => Step::Tls,
-                _ => Step::Kmip,
-            };
+            let (step, cause) = self.step_and_cause(&error, deadline);
             ReceiveFault::Session(step, cause)
         })
+    }
+
+    /// What an error after the handshake means: with TLS 1.3 the verdict on our certificate comes only then.
+    fn step_and_cause(&mut self, error: &io::Error, deadline: Deadline) -> (Step, Cause) {
+        let cause = self.cause(error, deadline);
+        let step = match cause {
+            Cause::OurCertificateRefused(_) | Cause::NotTls | Cause::Tls(_) => Step::Tls,
+            _ => Step::Kmip,
+        };
+        (step, cause)
+    }
+
+    /// What an error of this session means.
+    ///
+    /// A peer that refuses our certificate sends an alert and closes, and may do so while we are still writing. The write then
+    /// fails with no more than "connection reset"; the alert that says why lies unread in the socket.
+    fn cause(&mut self, error: &io::Error, deadline: Deadline) -> Cause {
+        let seen = cause(error, deadline);
+        let mut socket = Timed { tcp: &self.tcp, deadline };
+        while seen == Cause::Closed && matches!(self.tls.read_tls(&mut socket), Ok(1..)) {
+            if let Err(said) = self.tls.process_new_packets() {
+                return tls_cause(&said);
+            }
+        }
+        seen
     }
 
     /// Whether a request can be sent: the session is this process's own, and the peer has not ended it meanwhile.
@@ -211,47 +236,97 @@ mod tests {
     use std::time::Duration;
 
     use rustls::pki_types::PrivateKeyDer;
-    use rustls::{RootCertStore, ServerConfig, ServerConnection};
+    use rustls::server::WebPkiClientVerifier;
+    use rustls::version::{TLS12, TLS13};
+    use rustls::{RootCertStore, ServerConfig, ServerConnection, SupportedProtocolVersion};
 
     use super::*;
 
-    /// Both ends of a session over loopback.
-    fn session() -> (Stream, rustls::StreamOwned<ServerConnection, TcpStream>) {
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let key = rcgen::KeyPair::generate().unwrap();
-        let certificate =
-            rcgen::CertificateParams::new(vec!["localhost".into()]).unwrap().self_signed(&key).unwrap();
-        let server = ServerConfig::builder_with_provider(Arc::clone(&provider))
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_no_client_auth()
-            .with_single_cert(
-                vec![certificate.der().clone()],
-                PrivateKeyDer::try_from(key.serialize_der()).unwrap(),
-            )
-            .unwrap();
-        let mut roots = RootCertStore::empty();
-        roots.add(certificate.der().clone()).unwrap();
-        let client = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap();
-        let accepting = std::thread::spawn(move || {
-            let (mut tcp, _) = listener.accept().unwrap();
-            let mut tls = ServerConnection::new(Arc::new(server)).unwrap();
-            while tls.is_handshaking() {
-                tls.complete_io(&mut tcp).unwrap();
+    struct Identity {
+        certificate: CertificateDer<'static>,
+        key: PrivateKeyDer<'static>,
+    }
+
+    impl Identity {
+        fn new(name: &str) -> Self {
+            let key = rcgen::KeyPair::generate().unwrap();
+            let mut certificate = rcgen::CertificateParams::new(vec![name.into()]).unwrap();
+            certificate.distinguished_name.push(rcgen::DnType::CommonName, name);
+            let certificate = certificate.self_signed(&key).unwrap();
+            Self {
+                certificate: certificate.der().clone(),
+                key: PrivateKeyDer::try_from(key.serialize_der()).unwrap(),
             }
-            rustls::StreamOwned::new(tls, tcp)
-        });
-        let deadline = Deadline::after(Duration::from_secs(10));
+        }
+
+        fn trusted(&self) -> RootCertStore {
+            let mut roots = RootCertStore::empty();
+            roots.add(self.certificate.clone()).unwrap();
+            roots
+        }
+    }
+
+    /// Both sides' configurations: a server on localhost that takes the clients issued by `client` alone, where it is given.
+    fn configurations(
+        version: &'static SupportedProtocolVersion,
+        client: Option<&Identity>,
+        shown: Option<&Identity>,
+    ) -> (Arc<ServerConfig>, Arc<ClientConfig>) {
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let identity = Identity::new("localhost");
+        let server = ServerConfig::builder_with_provider(Arc::clone(&provider))
+            .with_protocol_versions(&[version])
+            .unwrap();
+        let server = match client {
+            None => server.with_no_client_auth(),
+            Some(client) => server.with_client_cert_verifier(
+                WebPkiClientVerifier::builder_with_provider(
+                    Arc::new(client.trusted()),
+                    Arc::clone(&provider),
+                )
+                .build()
+                .unwrap(),
+            ),
+        };
+        let server =
+            server.with_single_cert(vec![identity.certificate.clone()], identity.key.clone_key()).unwrap();
+        let config = ClientConfig::builder_with_provider(provider)
+            .with_protocol_versions(&[version])
+            .unwrap()
+            .with_root_certificates(identity.trusted());
+        let config = match shown {
+            None => config.with_no_client_auth(),
+            // So long a chain that the other side's system does not take it before the other side reads.
+            Some(shown) => config
+                .with_client_auth_cert(vec![shown.certificate.clone(); 150], shown.key.clone_key())
+                .unwrap(),
+        };
+        (Arc::new(server), Arc::new(config))
+    }
+
+    fn connect(listener: &TcpListener, config: &Arc<ClientConfig>) -> Result<Stream, Cause> {
+        let address = listener.local_addr().unwrap();
         let name = ServerAddress::new("localhost", address.port()).unwrap();
         let tcp = TcpStream::connect(address).unwrap();
-        let stream = Stream::handshake(tcp, &Arc::new(client), &name, deadline).unwrap();
-        (stream, accepting.join().unwrap())
+        Stream::handshake(tcp, config, &name, Deadline::after(Duration::from_secs(10)))
+    }
+
+    /// Both ends of a session over loopback.
+    fn session() -> (Stream, rustls::StreamOwned<ServerConnection, TcpStream>) {
+        let (server, client) = configurations(&TLS13, None, None);
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        std::thread::scope(|scope| {
+            let accepting = scope.spawn(|| {
+                let (mut tcp, _) = listener.accept().unwrap();
+                let mut tls = ServerConnection::new(server).unwrap();
+                while tls.is_handshaking() {
+                    tls.complete_io(&mut tcp).unwrap();
+                }
+                rustls::StreamOwned::new(tls, tcp)
+            });
+            let stream = connect(&listener, &client).unwrap();
+            (stream, accepting.join().unwrap())
+        })
     }
 
     #[test]
@@ -281,7 +356,7 @@ mod tests {
     fn a_request_that_was_not_sent_in_time_is_not_sent_at_the_end_either() {
         let (mut stream, mut server) = session();
         let over = Deadline::after(Duration::ZERO);
-        assert_eq!(stream.send(b"create a key", over), Err(Cause::TimedOut(Duration::ZERO)));
+        assert_eq!(stream.send(b"create a key", over), Err((Step::Kmip, Cause::TimedOut(Duration::ZERO))));
         drop(stream);
         let mut received = Vec::new();
         let _ = server.read_to_end(&mut received);
@@ -299,5 +374,56 @@ mod tests {
             assert!(!patience.left().is_zero());
             std::thread::yield_now();
         }
+    }
+
+    /// The server reads half of what the client has to show, says what it thinks of it, and closes: a write fails.
+    #[test]
+    fn a_refusal_while_we_still_write_our_certificate_is_heard() {
+        let (server, client) =
+            configurations(&TLS12, Some(&Identity::new("ours")), Some(&Identity::new("another")));
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        rustix::net::sockopt::set_socket_recv_buffer_size(&listener, 4096).unwrap();
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                let (mut tcp, _) = listener.accept().unwrap();
+                let mut tls = ServerConnection::new(server).unwrap();
+                while tls.wants_read() && !tls.wants_write() {
+                    tls.read_tls(&mut tcp).unwrap();
+                    tls.process_new_packets().unwrap();
+                }
+                while tls.wants_write() {
+                    tls.write_tls(&mut tcp).unwrap();
+                }
+                tcp.read_exact(&mut [0; 16]).unwrap();
+                // A fatal alert in the clear: unknown_ca (RFC 5246 §7.2).
+                tcp.write_all(&[21, 3, 3, 0, 2, 2, 48]).unwrap();
+            });
+            let refused = connect(&listener, &client).err();
+            assert_eq!(refused, Some(Cause::OurCertificateRefused("UnknownCA".into())));
+        });
+    }
+
+    /// With TLS 1.3 the client's handshake is over before the server has judged it, and the first request may be what fails.
+    #[test]
+    fn a_refusal_before_our_first_request_is_heard() {
+        let (server, client) =
+            configurations(&TLS13, Some(&Identity::new("ours")), Some(&Identity::new("another")));
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        std::thread::scope(|scope| {
+            let accepting = scope.spawn(|| {
+                let (mut tcp, _) = listener.accept().unwrap();
+                let mut tls = ServerConnection::new(server).unwrap();
+                while tls.complete_io(&mut tcp).is_ok() {}
+            });
+            let mut stream = connect(&listener, &client).unwrap();
+            accepting.join().unwrap();
+            let deadline = Deadline::after(Duration::from_secs(10));
+            let refused = loop {
+                if let Err(refused) = stream.send(b"locate", deadline) {
+                    break refused;
+                }
+            };
+            assert_eq!(refused, (Step::Tls, Cause::OurCertificateRefused("UnknownCA".into())));
+        });
     }
 }

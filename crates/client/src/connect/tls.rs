@@ -163,7 +163,8 @@ pub(super) fn cause(error: &io::Error, deadline: Deadline) -> Cause {
     }
 }
 
-fn tls_cause(error: &rustls::Error) -> Cause {
+/// What an error of TLS means.
+pub(super) fn tls_cause(error: &rustls::Error) -> Cause {
     match error {
         rustls::Error::InvalidCertificate(fault) => Cause::ServerCertificate(certificate_fault(fault)),
         rustls::Error::AlertReceived(alert) => match alert {

@@ -214,9 +214,9 @@ impl Session {
             Err(fault) => return Attempt::Fatal(Error::Request { operation, fault }),
         };
         let sent = Instant::now();
-        if let Err(cause) = connection.stream.send(&message, deadline) {
+        if let Err((step, cause)) = connection.stream.send(&message, deadline) {
             // The server has not got all of it, so it has done nothing.
-            return give_up(failed(Step::Kmip, cause));
+            return give_up(failed(step, cause));
         }
         let results = receive(&mut connection.stream, &self.options.limits, deadline).and_then(|response| {
             answer::results(&request, response).map_err(|fault| (Step::Kmip, Cause::Answer(Box::new(fault))))

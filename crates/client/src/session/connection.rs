@@ -69,6 +69,6 @@ pub(crate) fn exchange(
     deadline: Deadline,
 ) -> Result<ResponseMessage, (Step, Cause)> {
     let message = encode(request).map_err(|error| (Step::Kmip, Cause::Request(error)))?;
-    stream.send(&message, deadline).map_err(|cause| (Step::Kmip, cause))?;
+    stream.send(&message, deadline)?;
     receive(stream, limits, deadline)
 }
