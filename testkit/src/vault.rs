@@ -185,14 +185,17 @@ impl Vault {
         self.serve(self.kmip.address())
     }
 
-    /// Like [`Vault::restart`] for a vault that starts sealed: waits for the port that serves health and enrolment.
+    /// Like [`Vault::restart`] for a vault that starts sealed: waits until it says that it is.
     ///
     /// # Panics
-    /// With its output, when it ends or does not listen within 30 seconds.
+    /// With its output, when it ends or does not listen within 30 seconds, or is not sealed.
     pub fn restart_sealed(&mut self) {
         if let Err(said) = self.serve(self.admin.address()) {
             panic!("{said}");
         }
+        // The port takes connections before the vault has tried to open itself; questions are answered only after that.
+        let state = strongroom_ok(["vault", "status", "--dir", &self.dir().to_string_lossy()]);
+        assert!(state.contains("sealed") && !state.contains("unsealed"), "{state}");
     }
 
     fn serve(&mut self, until: SocketAddr) -> Result<(), String> {
