@@ -4,9 +4,11 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Output;
+use std::time::Duration;
 
 use strongroom_testkit::disk::SmallDisk;
 use strongroom_testkit::faults::{self, Fault};
+use strongroom_testkit::process::wait_until;
 use strongroom_testkit::pykmip::{Client, Ledger, Refused};
 use strongroom_testkit::vault::{Options, Vault, strongroom, strongroom_ok};
 use strongroom_testkit::{need, skip};
@@ -43,9 +45,10 @@ fn errors(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
-/// How many lines of the server's log hold `text`.
+/// How many lines of the server's log hold `text`, which it says soon: a thread of its own may be about to.
 fn said(vault: &Vault, text: &str) -> usize {
-    vault.log().lines().filter(|line| line.contains(text)).count()
+    let count = || vault.log().lines().filter(|line| line.contains(text)).count();
+    wait_until(Duration::from_secs(10), || Some(count()).filter(|&count| count > 0)).unwrap_or(0)
 }
 
 fn assert_journal_holds(vault: &Vault) {
