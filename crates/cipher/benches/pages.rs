@@ -29,10 +29,12 @@ const PAGES: usize = 256;
 const PAGE_ALIGNMENT: usize = 4096;
 /// What InnoDB leaves readable in front.
 const HEADER_BYTES: usize = 38;
-const ROUNDS: usize = 41;
+const ROUNDS: usize = 21;
+/// Seconds that a candidate works each time it is its turn.
+const SAMPLE_SECONDS: f64 = 0.02;
 const KEY: [u8; 32] = [0x42; 32];
 
-/// Work on the memory of all pages, in a round of this number.
+/// Work on the memory of all pages, for the time of this number.
 type Run = Box<dyn FnMut(&mut [u8], usize)>;
 
 /// Something to time.
@@ -40,7 +42,30 @@ struct Candidate {
     name: String,
     run: Run,
     bytes: usize,
+    runs: usize,
     seconds: Vec<f64>,
+}
+
+impl Candidate {
+    /// Adds the mean of [`SAMPLE_SECONDS`]. What was timed before has left its own code and data in the caches and slowed the
+    /// clock or not, so the first run is not counted.
+    fn sample(&mut self, memory: &mut [u8]) {
+        let mut run = || {
+            (self.run)(black_box(memory), self.runs);
+            self.runs += 1;
+        };
+        run();
+        let (start, mut count) = (cpu_seconds(), 0);
+        let seconds = loop {
+            run();
+            count += 1;
+            let seconds = cpu_seconds() - start;
+            if seconds >= SAMPLE_SECONDS {
+                break seconds;
+            }
+        };
+        self.seconds.push(seconds / f64::from(count));
+    }
 }
 
 struct Bench {
@@ -49,7 +74,9 @@ struct Bench {
 
 impl Bench {
     fn add(&mut self, name: impl Into<String>, bytes: usize, run: impl FnMut(&mut [u8], usize) + 'static) {
-        self.candidates.push(Candidate { name: name.into(), run: Box::new(run), bytes, seconds: Vec::new() });
+        let candidate =
+            Candidate { name: name.into(), run: Box::new(run), bytes, runs: 0, seconds: Vec::new() };
+        self.candidates.push(candidate);
     }
 
     /// Median speed in bytes a second.
@@ -230,15 +257,9 @@ fn main() {
     let mut memory = vec![0x5A; PAGES * PAGE_BYTES + PAGE_ALIGNMENT];
     let offset = memory.as_ptr().align_offset(PAGE_ALIGNMENT);
     let memory = &mut memory[offset..offset + PAGES * PAGE_BYTES];
-    for round in 0..=rounds {
+    for _ in 0..rounds {
         for candidate in &mut bench.candidates {
-            let start = cpu_seconds();
-            (candidate.run)(black_box(memory), round);
-            let seconds = cpu_seconds() - start;
-            // The first round warms up.
-            if round > 0 {
-                candidate.seconds.push(seconds);
-            }
+            candidate.sample(memory);
         }
     }
     report(&bench, &backends, rounds);
