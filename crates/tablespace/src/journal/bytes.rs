@@ -51,7 +51,23 @@ impl fmt::Display for Damage {
     }
 }
 
-pub(super) fn write(journal: &Journal) -> Vec<u8> {
+impl Journal {
+    /// What the file of the journal holds.
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        write(self)
+    }
+
+    /// The journal in a file of these bytes.
+    ///
+    /// # Errors
+    /// [`Damage`]: it is not whole, or none at all.
+    pub fn parse(bytes: &[u8]) -> Result<Self, Damage> {
+        read(bytes)
+    }
+}
+
+fn write(journal: &Journal) -> Vec<u8> {
     let mut out = Vec::new();
     out.extend_from_slice(&MAGIC);
     out.extend_from_slice(&[0; 8]);
@@ -93,7 +109,7 @@ fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
     out.extend_from_slice(bytes);
 }
 
-pub(super) fn read(bytes: &[u8]) -> Result<Journal, Damage> {
+fn read(bytes: &[u8]) -> Result<Journal, Damage> {
     let mut reader = Reader(bytes);
     if reader.take(8).ok() != Some(&MAGIC) {
         return Err(Damage::Magic);

@@ -98,7 +98,7 @@ impl Journal {
             return Err(JournalError::Unfinished(path));
         }
         let draft = Draft::new(disk, &path).map_err(failed)?;
-        draft.file().write_at(&bytes::write(self), 0).map_err(failed)?;
+        draft.file().write_at(&self.to_bytes(), 0).map_err(failed)?;
         draft.publish(Place::Free).map_err(failed)
     }
 
@@ -119,7 +119,7 @@ impl Journal {
         }
         let mut text = vec![0; usize::try_from(size).unwrap_or(usize::MAX)];
         read_exactly(&*file, &mut text, 0).map_err(failed)?;
-        bytes::read(&text).map(Some).map_err(|damage| JournalError::Damaged(path, damage))
+        Self::parse(&text).map(Some).map_err(|damage| JournalError::Damaged(path, damage))
     }
 
     /// The same for who finishes the change. That there is none is durable afterwards: the run that was interrupted may have
