@@ -11,6 +11,10 @@ pub(super) const WHAT: &str = "MySQL";
 const PACKAGES: [&str; 2] = ["mysql-server-core", "mysql-client-core"];
 /// Where they are unpacked; another name for another set of packages.
 const UNPACKED: &str = "debian-sid";
+/// Where Debian and its kin put libraries, below a base folder.
+const LIBRARIES: &str = "lib/x86_64-linux-gnu";
+/// What loads a program, among the libraries.
+const LOADER: &str = "ld-linux-x86-64.so.2";
 
 /// A MySQL that can be run from where it is.
 #[derive(Debug, Clone)]
@@ -38,7 +42,7 @@ impl Installation {
                 )
             };
         let loader = libraries.map_or(Vec::new(), |folder| {
-            vec![folder.join("ld-linux-x86-64.so.2"), "--library-path".into(), folder.to_path_buf()]
+            vec![folder.join(LOADER), "--library-path".into(), folder.to_path_buf()]
         });
         let mut installation = Self {
             base: base.to_path_buf(),
@@ -82,14 +86,16 @@ impl Installation {
     }
 }
 
-/// The MySQL to test with: the one at `STRONGROOM_MYSQL` (a base folder), else Debian's packages unpacked under the
-/// testkit's folder. An installed one is not looked for: `mysqld` is often MariaDB's.
+/// The MySQL to test with: the one at `STRONGROOM_MYSQL` (a base folder; with the C library it was built for where its packages were
+/// unpacked together), else Debian's packages unpacked under the testkit's folder. An installed one is not looked for: `mysqld` is often MariaDB's.
 ///
 /// # Errors
 /// Says why neither can be had.
 pub fn installation() -> Result<Installation, Unavailable> {
     if let Some(base) = std::env::var_os("STRONGROOM_MYSQL").filter(|base| !base.is_empty()) {
-        return Installation::at(Path::new(&base), None);
+        let base = Path::new(&base);
+        let libraries = Some(base.join(LIBRARIES)).filter(|folder| folder.join(LOADER).is_file());
+        return Installation::at(base, libraries.as_deref());
     }
     if std::env::consts::ARCH != "x86_64" {
         return Err(Unavailable::new(
@@ -98,7 +104,7 @@ pub fn installation() -> Result<Installation, Unavailable> {
         ));
     }
     let home = folder::once("mysql", UNPACKED, unpack)?;
-    Installation::at(&home.join("usr"), Some(&home.join("usr/lib/x86_64-linux-gnu")))
+    Installation::at(&home.join("usr"), Some(&home.join("usr").join(LIBRARIES)))
 }
 
 /// Debian has MySQL in sid alone. Its programs need sid's libraries, the C library and its loader among them.

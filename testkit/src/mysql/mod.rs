@@ -11,4 +11,4 @@ mod template;
 pub use crate::sql::{Row, StartError};
 pub use install::{Installation, installation};
 pub use options::{Options, other_user};
-pub use server::Server;
+pub use server::{Server, is_refused_function};

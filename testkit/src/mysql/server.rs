@@ -271,13 +271,14 @@ impl Server {
         Ok(sql::rows(answer?))
     }
 
-    /// Runs one statement that must succeed.
+    /// Runs one statement that must succeed. A function of the keyring that was refused returns NULL, as it does since MySQL 9.
     ///
     /// # Panics
     /// With the statement, the answer and the error log.
     pub fn sql(&mut self, statement: &str) -> Vec<Row> {
         match self.try_sql(statement) {
             Ok(rows) => rows,
+            Err(error) if is_refused_function(&error) => vec![vec![None]],
             Err(error) => panic!("{statement}\nfailed: {error}\n{}", self.log()),
         }
     }
@@ -312,6 +313,16 @@ impl Server {
     pub fn rows(&mut self, statement: &str) -> Vec<String> {
         let text = |row: Row| row.into_iter().map(Option::unwrap_or_default).collect::<Vec<_>>().join(" ");
         self.sql(statement).into_iter().map(text).collect()
+    }
+
+    /// Its version: the first two numbers.
+    ///
+    /// # Panics
+    /// When it does not answer, or not with a version.
+    pub fn version(&mut self) -> (u32, u32) {
+        let version = self.value("SELECT VERSION()");
+        let mut numbers = version.split('.').map(|number| number.parse().expect("a number"));
+        (numbers.next().expect("a version"), numbers.next().expect("two numbers"))
     }
 
     /// Its server uuid.
@@ -465,4 +476,11 @@ fn write(path: &Path, text: &str) {
     if let Err(error) = fs::write(path, text) {
         panic!("{} cannot be written: {error}", path.display());
     }
+}
+
+/// Whether the keyring refused what a function such as `keyring_key_store` asked of it, in the way of MySQL 8.
+#[must_use]
+pub fn is_refused_function(error: &::mysql::Error) -> bool {
+    const ER_KEYRING_UDF_KEYRING_SERVICE_ERROR: u16 = 3188;
+    matches!(error, ::mysql::Error::MySqlError(error) if error.code == ER_KEYRING_UDF_KEYRING_SERVICE_ERROR)
 }

@@ -180,7 +180,9 @@ fn every_argument_is_answered_as_mysqls_own_component_answers_it() {
         server.sql("CREATE DATABASE t");
         server.sql("CREATE TABLE t.texts (v VARCHAR(10))");
         server.sql("INSERT INTO t.texts VALUES ('')");
-        let mut said = answers(&mut server, &ASKED);
+        // MySQL 8 gives a key of that length to a type that it has never heard of.
+        let asked = if server.version() < (9, 0) { &ASKED[1..] } else { &ASKED };
+        let mut said = answers(&mut server, asked);
         server.restart().expect("it starts again");
         said.extend(answers(
             &mut server,
@@ -198,8 +200,10 @@ fn every_argument_is_answered_as_mysqls_own_component_answers_it() {
     assert_eq!(count("store('empty', 'SECRET', v): [[Some(\"1\")]]"), 1, "{stock:#?}");
     assert_eq!(count("empty root@localhost"), 1, "{stock:#?}");
     assert_eq!(count("remove('empty'): [[Some(\"1\")]]"), 1, "{stock:#?}");
-    let refused = stock.iter().filter(|said| said.contains(&format!(": {WRONG_ARGUMENTS} "))).count();
-    assert!(refused > 10, "{stock:#?}");
+    // MySQL 8 says so in words, too, where the keyring is asked and refuses.
+    let is_refusal =
+        |said: &&String| [WRONG_ARGUMENTS, 3188].iter().any(|code| said.contains(&format!(": {code} ")));
+    assert!(stock.iter().filter(is_refusal).count() > 10, "{stock:#?}");
 }
 
 #[test]

@@ -20,6 +20,12 @@ fn with_binary_log(rig: &Rig) -> (other_maker::Server, Options, tempfile::TempDi
     (front, options.arg("--log-bin=bin").arg("--binlog-encryption=ON").arg("--server-id=1"), folder)
 }
 
+/// MySQL 8.4 knows the statement by its new name alone, 8.0 by its old one.
+fn reset_binary_logs(server: &mut Server) {
+    let is_old = server.version() < (8, 2);
+    server.sql(if is_old { "RESET MASTER" } else { "RESET BINARY LOGS AND GTIDS" });
+}
+
 /// Lets the vault fail from each call of the rotation on, then from the next, until the rotation needs no more calls.
 fn rotate_with(statement: &str, faults: &[Fault]) -> Result<(), Unavailable> {
     let rig = Rig::new();
@@ -48,7 +54,7 @@ fn rotate_with(statement: &str, faults: &[Fault]) -> Result<(), Unavailable> {
                 break;
             }
             // Fewer old logs to re-encrypt, and old keys to remove.
-            server.sql("RESET BINARY LOGS AND GTIDS");
+            reset_binary_logs(&mut server);
         }
     }
     server.restart().expect("every key is there");
@@ -82,7 +88,7 @@ fn kill_within(statement: &'static str, step: usize) -> Result<(), Unavailable> 
     let before = checksums(&mut server);
     for at in (0..).step_by(step) {
         assert!(at < CALLS_MAX, "{statement} asks the vault more than {CALLS_MAX} times");
-        server.sql("RESET BINARY LOGS AND GTIDS");
+        reset_binary_logs(&mut server);
         front.trouble(Some(Trouble::from(Fault::Hang, at)));
         let mut connection = server.connection("root").expect("a connection");
         let rotation = std::thread::spawn(move || connection.query_drop(statement));

@@ -54,6 +54,9 @@ fn keys_move_from_the_plugin_to_the_component_and_back_with_mysqld_itself() {
     assert_eq!(server.value("SELECT keyring_key_fetch('k')"), "a secret");
     server.sql(ROTATE);
     let before = (keys(&mut server), checksums(&mut server));
+    if server.version() < (8, 4) {
+        return; // Its mysqld moves keys from plugins alone.
+    }
     server.stop();
 
     std::fs::remove_file(server.manifest()).expect("it was written");
