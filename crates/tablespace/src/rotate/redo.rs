@@ -98,6 +98,10 @@ pub fn check_shutdown(disk: &dyn Disk, data_directory: &Path, files: &[Found]) -
         if file.read_at(&mut head, 0).map_err(failed)? < head.len() {
             continue;
         }
+        // Until 8.0.29 a server writes the header of a file when it comes to it for the first time.
+        if head.iter().all(|&byte| byte == 0) {
+            continue;
+        }
         let format = u32_at(&head, 0);
         if format == 0 || format > FORMAT_MAX {
             return Err(RedoFault::Format { path: found.path.clone(), format });

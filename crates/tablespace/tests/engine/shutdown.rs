@@ -132,3 +132,16 @@ fn a_system_tablespace_that_is_elsewhere_is_to_be_named() {
     found.push(Found { path: elsewhere.into(), kind: FileKind::System });
     check_shutdown(&disk, Path::new("d"), &found).unwrap();
 }
+
+/// MySQL 5.7 makes all files of the group at once, and writes the header of each when it first comes to it.
+#[test]
+fn a_file_that_the_log_has_not_come_to_yet_is_no_part_of_it() {
+    let offset = HEADER as u64 + (CHECKPOINT - START);
+    let group = |end| {
+        let first = log(1, START, Some((CHECKPOINT, offset)), end);
+        check(&[("ib_logfile0", first), ("ib_logfile1", vec![0; SIZE])], CHECKPOINT)
+    };
+    group(CHECKPOINT).unwrap();
+    assert!(matches!(group(CHECKPOINT + 1), Err(RedoFault::Behind { .. })));
+    assert!(matches!(check(&[("ib_logfile0", vec![0; SIZE])], CHECKPOINT), Err(RedoFault::None)));
+}
