@@ -271,14 +271,13 @@ impl Server {
         Ok(sql::rows(answer?))
     }
 
-    /// Runs one statement that must succeed. A function of the keyring that was refused returns NULL, as it does since MySQL 9.
+    /// Runs one statement that must succeed.
     ///
     /// # Panics
     /// With the statement, the answer and the error log.
     pub fn sql(&mut self, statement: &str) -> Vec<Row> {
         match self.try_sql(statement) {
             Ok(rows) => rows,
-            Err(error) if is_refused_function(&error) => vec![vec![None]],
             Err(error) => panic!("{statement}\nfailed: {error}\n{}", self.log()),
         }
     }
@@ -299,9 +298,22 @@ impl Server {
     /// # Panics
     /// When the statement fails or has no row.
     pub fn value(&mut self, statement: &str) -> String {
-        let rows = self.sql(statement);
-        match rows.first().and_then(|row| row.first()) {
-            Some(value) => value.clone().unwrap_or_default(),
+        self.value_or_null(statement).unwrap_or_default()
+    }
+
+    /// The first column of the only row of a statement that must succeed. A function of the keyring that was refused returns
+    /// NULL, as it does since MySQL 9.
+    ///
+    /// # Panics
+    /// When the statement fails or has no row.
+    pub fn value_or_null(&mut self, statement: &str) -> Option<String> {
+        let rows = match self.try_sql(statement) {
+            Err(error) if is_refused_function(&error) => return None,
+            Ok(rows) => rows,
+            Err(error) => panic!("{statement}\nfailed: {error}\n{}", self.log()),
+        };
+        match rows.into_iter().next().and_then(|row| row.into_iter().next()) {
+            Some(value) => value,
             None => panic!("{statement}\nhas no row"),
         }
     }

@@ -91,6 +91,7 @@ struct Checkpoint {
 /// [`RedoFault`].
 pub fn check_shutdown(disk: &dyn Disk, data_directory: &Path, files: &[Found]) -> Result<(), RedoFault> {
     let (mut logs, mut checkpoint, mut is_old) = (Vec::new(), None::<Checkpoint>, false);
+    let mut blank = None;
     for found in files.iter().filter(|found| found.kind == FileKind::Redo) {
         let failed = |error| RedoFault::Io(found.path.clone(), error);
         let file = disk.open(&found.path, Access::Read).map_err(failed)?;
@@ -98,8 +99,8 @@ pub fn check_shutdown(disk: &dyn Disk, data_directory: &Path, files: &[Found]) -
         if file.read_at(&mut head, 0).map_err(failed)? < head.len() {
             continue;
         }
-        // Until 8.0.29 a server writes the header of a file when it comes to it for the first time.
         if head.iter().all(|&byte| byte == 0) {
+            blank.get_or_insert(&found.path);
             continue;
         }
         let format = u32_at(&head, 0);
@@ -117,6 +118,10 @@ pub fn check_shutdown(disk: &dyn Disk, data_directory: &Path, files: &[Found]) -
         }
         let size = file.size().map_err(failed)?;
         logs.push(LogFile { path: &found.path, file, start: u64_at(&head, FILE_START), size });
+    }
+    // Until 8.0.29 a server writes the header of a file when it comes to it for the first time. Any other is damaged.
+    if let (Some(path), false) = (blank, is_old) {
+        return Err(RedoFault::Format { path: path.clone(), format: 0 });
     }
     if logs.is_empty() {
         return Err(RedoFault::None);

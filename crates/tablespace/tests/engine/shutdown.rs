@@ -143,5 +143,10 @@ fn a_file_that_the_log_has_not_come_to_yet_is_no_part_of_it() {
     };
     group(CHECKPOINT).unwrap();
     assert!(matches!(group(CHECKPOINT + 1), Err(RedoFault::Behind { .. })));
-    assert!(matches!(check(&[("ib_logfile0", vec![0; SIZE])], CHECKPOINT), Err(RedoFault::None)));
+    // Where no file tells that it is such a group, a file of zeros is none that a server left.
+    let alone = check(&[("ib_logfile0", vec![0; SIZE])], CHECKPOINT);
+    assert!(matches!(alone, Err(RedoFault::Format { format: 0, .. })), "{alone:?}");
+    let newer = log(6, START, Some((CHECKPOINT, 0)), CHECKPOINT);
+    let newer = check(&[("#ib_redo8", newer), ("#ib_redo9", vec![0; SIZE])], CHECKPOINT);
+    assert!(matches!(newer, Err(RedoFault::Format { format: 0, .. })), "{newer:?}");
 }

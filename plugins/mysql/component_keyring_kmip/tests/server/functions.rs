@@ -13,7 +13,7 @@ const WRONG_ARGUMENTS: u16 = 1123;
 
 /// What a function returns; `None` is NULL, which is how it reports a failure.
 fn call(server: &mut Server, call: &str) -> Option<String> {
-    server.sql(&format!("SELECT keyring_key_{call}")).remove(0).remove(0)
+    server.value_or_null(&format!("SELECT keyring_key_{call}"))
 }
 
 fn done(server: &mut Server, what: &str) {
